@@ -1,0 +1,1 @@
+"""The embedded control plane: a small cluster of local processes for one machine; never for production."""

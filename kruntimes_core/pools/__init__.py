@@ -1,0 +1,1 @@
+"""A Runtime in, the objects of its pool out. Pure: no I/O, no clock, no randomness, no logging."""

@@ -1,0 +1,1 @@
+"""The server for shell commands and scripts."""

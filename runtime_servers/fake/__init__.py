@@ -1,0 +1,1 @@
+"""A server that is told how to behave, and how to fail."""

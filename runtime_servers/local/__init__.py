@@ -1,0 +1,1 @@
+"""What servers of local programs share: places, limits, spawning, streaming, stopping."""
