@@ -65,7 +65,7 @@ def for_person(
     context: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> ClusterAccess:
-    """Find the cluster a person means: a named file, KUBECONFIG, that of `krt dev`, ~/.kube/config, the Pod's."""
+    """Find a person's cluster: a named file, KUBECONFIG, that of `krt dev`, ~/.kube/config, the Pod's own."""
     if path is not None:
         return from_files([Path(path)], context)
     if named := [Path(p) for p in environ.get("KUBECONFIG", "").split(os.pathsep) if p]:
