@@ -1,0 +1,31 @@
+"""How a Run ended, as it is kept in its status; it decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What became of one output channel."""
+
+    size: int = 0
+    truncated: bool = False
+    tail: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a Run; what was not measured or never happened is None."""
+
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    output: Mapping[str, Channel] = field(default_factory=dict)
+    delivered: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
