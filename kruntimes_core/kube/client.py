@@ -143,13 +143,15 @@ class Client:
     ) -> AsyncGenerator[Sequence[bytes]]:
         """Read an answer that goes on (a watch, a followed log): the whole lines of each piece as it arrives.
 
-        Ends when the server ends it; raises Unreachable when nothing came for `read_timeout` seconds.
+        An empty piece comes first, once the server has agreed. Ends when the server ends it; raises Unreachable
+        when nothing came for `read_timeout` seconds.
         """
         request, rest = Request("GET", path, query=query or {}), bytearray()
         with _own_errors(request, self.access.server, read_timeout or 0):
             async with self._open(request, read_timeout) as response:
                 if response.status >= 300:
                     await _body(response)
+                yield []
                 async for piece in response.content.iter_any():
                     rest += piece
                     if (end := rest.rfind(b"\n")) < 0:
