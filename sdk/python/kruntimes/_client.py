@@ -1,0 +1,243 @@
+"""The synchronous client: carries out the flows over a transport; holds no rule of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
+
+from kruntimes import _flow
+from kruntimes._errors import NotConfigured, Unreachable
+from kruntimes._follow import Following, News
+from kruntimes._models import Result, Run, RunOptions
+from kruntimes._watch import SharedWatch, Slot
+from kruntimes._wire import Flow, Pause, Transport
+
+if TYPE_CHECKING:
+    from kruntimes.kubeconfig import ClusterAccess
+
+T = TypeVar("T")
+Objects = list[_flow.Object]
+PATIENCE_SECONDS = 5.0
+
+
+class Handle:
+    """One Run of a client. Its name and namespace are enough to pick it up again, also in another process."""
+
+    def __init__(self, client: Client, watch: SharedWatch, slot: Slot, found: _flow.Object) -> None:
+        self._client, self._watch, self._slot, self._found = client, watch, slot, found
+
+    @property
+    def name(self) -> str:
+        """The Run's name."""
+        return str(self._found["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        """The Run's namespace."""
+        return str(self._found["metadata"]["namespace"])
+
+    @property
+    def uid(self) -> str:
+        """What tells this Run from any other that had or will have its name."""
+        return str(self._found["metadata"]["uid"])
+
+    def status(self) -> Run:
+        """Read the Run as it is now."""
+        return self._client.read(self.name, namespace=self.namespace)
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Wait for the end, however it is; raises WaitTimeout after `timeout` seconds."""
+        if not _flow.ended(self._found):
+            self._found = self._client._wait(self, timeout)
+        return _flow.read_run(self._found)
+
+    def result(self, timeout: float | None = None, *, check: bool = True) -> Result:
+        """Wait for the result; raises RunFailed and its like for a bad end, unless `check` is False."""
+        result = self.wait(timeout).result
+        if result is None:
+            raise AssertionError("a Run that has ended has a result")
+        error = _flow.error_for(result) if check else None
+        if error is not None:
+            raise error
+        return result
+
+    def cancel(self) -> None:
+        """Ask for its end; wait() tells when it came."""
+        self._client.cancel(self.name, namespace=self.namespace)
+
+    def delete(self) -> None:
+        """Delete it; a Run under way is stopped."""
+        self._client.delete(self.name, namespace=self.namespace, uid=self.uid)
+
+    def __repr__(self) -> str:
+        return f"Handle({self.namespace}/{self.name})"
+
+
+class Client:
+    """Runs work on the cluster of a kubeconfig, of this Pod, or of `krt dev`; threads may share it."""
+
+    def __init__(
+        self,
+        access: ClusterAccess | None = None,
+        *,
+        namespace: str | None = None,
+        patience: float = PATIENCE_SECONDS,
+        transport: Transport | None = None,
+    ) -> None:
+        """Find the cluster as kubectl does unless `access` names one; asks again for `patience` seconds."""
+        if transport is None:
+            access = access or find_access()
+            from kruntimes._transport import HttpTransport
+
+            transport = HttpTransport(access)
+        self.namespace = namespace or (access.namespace if access else "default")
+        self._transport = transport
+        self._delays = delays(patience)
+        self._mark = secrets.token_hex(5)
+        self._watches: dict[tuple[str, str], SharedWatch] = {}
+        self._lock = threading.Lock()
+
+    def run(self, runtime: str, **options: Unpack[RunOptions]) -> Handle:
+        """Create a Run and follow it from the start, so that its result comes at once."""
+        return self._create(runtime, options, follow=True)
+
+    def submit(self, runtime: str, **options: Unpack[RunOptions]) -> Handle:
+        """Create a Run that somebody will look after later; it returns when the API server has stored it."""
+        return self._create(runtime, options, follow=False)
+
+    def get(self, name: str, *, namespace: str | None = None) -> Handle:
+        """Pick up a Run by its name, whoever made it."""
+        found = self._drive(_flow.get(namespace or self.namespace, name, self._delays))
+        watch = self._watch_of(found["metadata"]["namespace"], {"fieldSelector": f"metadata.name={name}"})
+        return Handle(self, watch, watch.slot(name), found)
+
+    def read(self, name: str, *, namespace: str | None = None) -> Run:
+        """Read a Run as it is now."""
+        return _flow.read_run(self._drive(_flow.get(namespace or self.namespace, name, self._delays)))
+
+    def list(
+        self, *, namespace: str | None = None, runtime: str = "", phase: str = "", selector: str = ""
+    ) -> Sequence[Run]:
+        """Read the Runs of a namespace; `selector` is a label selector."""
+        wanted = {"spec.runtime": runtime, "status.phase": phase}
+        fields = ",".join(f"{path}={value}" for path, value in wanted.items() if value)
+        query = {key: text for key, text in (("fieldSelector", fields), ("labelSelector", selector)) if text}
+        found, _ = self._list_all(_flow.runs_path(namespace or self.namespace), query)
+        return [_flow.read_run(item) for item in found]
+
+    def result(self, name: str, timeout: float | None = None, *, namespace: str | None = None) -> Result:
+        """Wait for the result of a Run by its name."""
+        return self.get(name, namespace=namespace).result(timeout)
+
+    def logs(self, name: str, channel: str = "stdout", *, namespace: str | None = None) -> bytes:
+        """Read what is kept of a Run's output: all of a small one, the end of a large one."""
+        result = self.read(name, namespace=namespace).result
+        if channel not in ("stdout", "stderr"):
+            raise ValueError(f"there is no channel {channel!r}: stdout and stderr are")
+        return b"" if result is None else getattr(result, channel)
+
+    def cancel(self, name: str, *, namespace: str | None = None) -> None:
+        """Ask for the end of a Run; asking twice is no error, nor is asking too late."""
+        self._drive(_flow.cancel(namespace or self.namespace, name, self._delays))
+
+    def delete(self, name: str, *, namespace: str | None = None, uid: str = "") -> None:
+        """Delete a Run; one under way is stopped. With `uid`, only if it still is that one."""
+        self._drive(_flow.delete(namespace or self.namespace, name, uid, self._delays))
+
+    def close(self) -> None:
+        """End the watches and connections; whoever still waits gets Unreachable."""
+        with self._lock:
+            watches = list(self._watches.values())
+        for watch in watches:
+            watch.close()
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        """Give the client, which is closed at the end of the block."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def _create(self, runtime: str, options: RunOptions, *, follow: bool) -> Handle:
+        token = secrets.token_hex(5)
+        run = _flow.build_run(runtime, options, token)
+        run["metadata"].setdefault("labels", {})[_flow.CLIENT_LABEL] = self._mark
+        namespace = options.get("namespace") or self.namespace
+        watch = self._watch_of(namespace, {"labelSelector": f"{_flow.CLIENT_LABEL}={self._mark}"})
+        # Before the Run exists: nothing that the watch hears of it can then be missed.
+        slot = watch.slot(run["metadata"]["name"])
+        slot.followed = follow
+        found = self._drive(_flow.create(namespace, run, token, self._delays))
+        if follow:
+            watch.start(found["metadata"]["resourceVersion"])
+        return Handle(self, watch, slot, found)
+
+    def _wait(self, handle: Handle, timeout: float | None) -> _flow.Object:
+        watch, slot = handle._watch, handle._slot
+        fresh = watch.start(handle._found["metadata"]["resourceVersion"])
+        if not fresh and not slot.followed:
+            # The watch may be past the news of a Run that it did not follow from the beginning.
+            slot.followed = True
+            found = self._drive(_flow.get(handle.namespace, handle.name, self._delays))
+            slot.take(News(handle.name, found))
+        return watch.wait(slot, timeout)
+
+    def _watch_of(self, namespace: str, selector: Mapping[str, str]) -> SharedWatch:
+        key = (namespace, next(iter(selector.values())))
+        with self._lock:
+            watch = self._watches.get(key)
+            if watch is None:
+                following = Following(_flow.runs_path(namespace), selector)
+                watch = self._watches[key] = SharedWatch(self._transport, self._list_all, following)
+            return watch
+
+    def _list_all(self, path: str, query: Mapping[str, str]) -> tuple[Objects, str]:
+        return self._drive(_flow.list_all(path, query, self._delays))
+
+    def _drive(self, flow: Flow[T]) -> T:
+        """Carry out one flow: send its requests, wait its pauses, hand it what went wrong."""
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    step = flow.send(None)
+                    continue
+                try:
+                    answer = self._transport.send(step)
+                except Unreachable as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+
+def find_access(path: str | os.PathLike[str] | None = None, context: str | None = None) -> ClusterAccess:
+    """Find the cluster: the named kubeconfig, KUBECONFIG, `krt dev`, ~/.kube/config, or the Pod's own."""
+    from kruntimes.kubeconfig import KubeconfigError, for_person
+
+    try:
+        return for_person(path, context)
+    except KubeconfigError as error:
+        raise NotConfigured(str(error)) from error
+
+
+def delays(patience: float) -> list[float]:
+    """Return the pauses between tries, doubling, that add up to about `patience` seconds."""
+    found: list[float] = []
+    pause = 0.1
+    while sum(found) + pause <= patience:
+        found.append(pause)
+        pause = min(pause * 2, 2.0)
+    return found

@@ -1,0 +1,265 @@
+"""The way of a Run as its user sees it: built, created, read, ended. Pure: one flow for any driver."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from kruntimes._errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout, Unreachable
+from kruntimes._models import Output, Result, Run, RunOptions, Timings
+from kruntimes._wire import MERGE_PATCH, Flow, Pause, Request, Response, accepted, error_of, to_json
+
+GROUP = "/apis/kruntimes.io/v1alpha1"
+API_VERSION = "kruntimes.io/v1alpha1"
+CLIENT_LABEL = "kruntimes.io/client"
+SUBMISSION = "kruntimes.io/submission"
+TERMINAL = frozenset({"Succeeded", "Failed", "Timeout", "Cancelled"})
+PAGE = "500"
+# The server is there and asks to come back later, or a part of it is not there yet.
+LATER = frozenset({429, 500, 502, 503, 504})
+
+Object = Mapping[str, Any]
+
+
+def build_run(runtime: str, options: RunOptions, token: str) -> dict[str, Any]:
+    """Return the Run object for `options`; `token` makes it this one submission and no other."""
+    metadata: dict[str, Any] = {"name": options.get("name") or f"{runtime}-{token}"}
+    if "name" in options:
+        metadata["annotations"] = {SUBMISSION: token}
+    if options.get("labels"):
+        metadata["labels"] = dict(options["labels"])
+    spec = {"runtime": runtime, **_program(options), **_terms(options)}
+    return {"apiVersion": API_VERSION, "kind": "Run", "metadata": metadata, "spec": spec}
+
+
+def _program(options: RunOptions) -> dict[str, Any]:
+    given: Mapping[str, Any] = options
+    spec: dict[str, Any] = {key: given[key] for key in ("stdin", "parameters") if key in given}
+    task = {key: given[key] for key in ("entrypoint", "args") if key in given}
+    if task:
+        spec["mode"] = {"task": task}
+    source = {"inline": given.get("source"), "inlinePath": given.get("source_path")}
+    if any(value is not None for value in source.values()):
+        spec["source"] = _present(source)
+    if given.get("files"):
+        spec["files"] = [_file(path, content) for path, content in given["files"].items()]
+    if given.get("env"):
+        spec["env"] = [{"name": name, "value": value} for name, value in given["env"].items()]
+    return spec
+
+
+def _terms(options: RunOptions) -> dict[str, Any]:
+    given: Mapping[str, Any] = options
+    names = {
+        "grace": "terminationGracePeriodSeconds",
+        "ttl": "ttlSecondsAfterFinished",
+        "priority": "priority",
+    }
+    spec: dict[str, Any] = {there: given[here] for here, there in names.items() if here in given}
+    times = {"timeout": "timeout", "queue_timeout": "queueTimeout"}
+    spec |= {there: duration(given[here]) for here, there in times.items() if here in given}
+    amounts = {key: given[key] for key in ("cpu", "memory") if key in given} | dict(
+        given.get("resources", {})
+    )
+    if amounts:
+        texts = {name: str(amount) for name, amount in amounts.items()}
+        spec["resources"] = {"requests": texts, "limits": texts}
+    retry = _present(
+        {
+            "maxAttempts": given.get("max_attempts"),
+            "backoff": duration(given["backoff"]) if "backoff" in given else None,
+            "retryableReasons": given.get("retryable_reasons"),
+        }
+    )
+    return spec | ({"retryPolicy": retry} if retry else {})
+
+
+def _present(values: Object) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _file(path: str, content: str | bytes) -> dict[str, str]:
+    if isinstance(content, str):
+        return {"path": path, "text": content}
+    return {"path": path, "base64": base64.b64encode(content).decode()}
+
+
+def duration(value: str | float) -> str:
+    """Return a duration as the API writes it; a number counts seconds, and less than a millisecond is one."""
+    if isinstance(value, str):
+        return value
+    millis = round(value * 1000) or (1 if value > 0 else 0)
+    return f"{millis // 1000}s" if millis % 1000 == 0 else f"{millis}ms"
+
+
+def runs_path(namespace: str, name: str = "") -> str:
+    """Return the path of the Runs of a namespace, or of one of them."""
+    path = f"{GROUP}/namespaces/{quote(namespace, safe='')}/runs"
+    return f"{path}/{quote(name, safe='')}" if name else path
+
+
+def create(namespace: str, run: Object, token: str, delays: Sequence[float]) -> Flow[Object]:
+    """Create a Run exactly once: when an answer was lost, what it made is found again by its token."""
+    request = Request("POST", runs_path(namespace), body=to_json(run))
+    name, doubtful = run["metadata"]["name"], False
+    for delay in [*delays, None]:
+        try:
+            response = _given((yield request))
+        except Unreachable:
+            if delay is None:
+                raise
+            doubtful = True
+            yield Pause(delay)
+            continue
+        if response.status == 409 and doubtful:
+            found = yield from get(namespace, name, delays)
+            if _is_submission(found, token):
+                return found
+            raise error_of(response)
+        if response.status not in LATER or delay is None:
+            return accepted(response)
+        # 500 and the gateways' answers leave open whether it was stored.
+        doubtful = doubtful or response.status not in (429, 503)
+        yield Pause(response.retry_after or delay)
+    raise AssertionError("the last round returns or raises")
+
+
+def ask(request: Request, delays: Sequence[float]) -> Flow[Object]:
+    """Ask what may be asked again without harm, until there is an answer."""
+    for delay in [*delays, None]:
+        try:
+            response = _given((yield request))
+        except Unreachable:
+            if delay is None:
+                raise
+            yield Pause(delay)
+            continue
+        if response.status not in LATER or delay is None:
+            return accepted(response)
+        yield Pause(response.retry_after or delay)
+    raise AssertionError("the last round returns or raises")
+
+
+def get(namespace: str, name: str, delays: Sequence[float]) -> Flow[Object]:
+    """Read one Run."""
+    return (yield from ask(Request("GET", runs_path(namespace, name)), delays))
+
+
+def list_all(path: str, query: Mapping[str, str], delays: Sequence[float]) -> Flow[tuple[list[Object], str]]:
+    """Read a whole collection page by page; returns its objects and its resourceVersion."""
+    found: list[Object] = []
+    more = ""
+    while True:
+        page = {**query, "limit": PAGE} | ({"continue": more} if more else {})
+        answer = yield from ask(Request("GET", path, page), delays)
+        found.extend(answer.get("items") or ())
+        more = answer["metadata"].get("continue") or ""
+        if not more:
+            return found, str(answer["metadata"].get("resourceVersion") or "")
+
+
+def cancel(namespace: str, name: str, delays: Sequence[float]) -> Flow[Object]:
+    """Ask for the end of a Run; asking twice is no error."""
+    body = to_json({"spec": {"cancelRequested": True}})
+    return (yield from ask(Request("PATCH", runs_path(namespace, name), {}, body, MERGE_PATCH), delays))
+
+
+def delete(namespace: str, name: str, uid: str, delays: Sequence[float]) -> Flow[Object]:
+    """Delete a Run; with `uid`, only if it still is that one."""
+    body = to_json({"preconditions": {"uid": uid}} if uid else {})
+    return (yield from ask(Request("DELETE", runs_path(namespace, name), {}, body), delays))
+
+
+def read_run(found: Object) -> Run:
+    """Return a Run object as a value."""
+    metadata, status = found["metadata"], found.get("status") or {}
+    phase = str(status.get("phase") or "Pending")
+    return Run(
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        uid=metadata["uid"],
+        runtime=found["spec"]["runtime"],
+        phase=phase,
+        attempt=int(status.get("attempt") or 0),
+        pod=str(status.get("assignedPod") or ""),
+        reason=str(status.get("reason") or ""),
+        message=str(status.get("message") or ""),
+        created=_time(metadata.get("creationTimestamp")),
+        result=_read_result(metadata["name"], phase, status) if phase in TERMINAL else None,
+        object=found,
+    )
+
+
+def ended(found: Object) -> bool:
+    """Tell whether a Run object is in a terminal phase."""
+    return (found.get("status") or {}).get("phase") in TERMINAL
+
+
+def error_for(result: Result) -> RunError | None:
+    """Return the error a result stands for, None when it is a good one."""
+    if result.succeeded:
+        return None
+    kinds: dict[str, type[RunError]] = {"Timeout": RunTimeout, "Cancelled": RunCancelled}
+    kind = RunLost if result.reason == "MemberLost" else kinds.get(result.phase, RunFailed)
+    return kind(f"Run {result.name}: {describe(result)}", result)
+
+
+def describe(result: Result) -> str:
+    """Return in a few words how a Run ended."""
+    if result.succeeded:
+        return "succeeded"
+    how = {"Timeout": "ran out of time", "Cancelled": "was cancelled"}.get(result.phase, "failed")
+    if result.signal:
+        how += f" by signal {result.signal}"
+    elif result.exit_code:
+        how += f" with exit code {result.exit_code}"
+    detail = ": ".join(part for part in (result.reason, result.message) if part)
+    return f"{how} ({detail})" if detail else how
+
+
+def _read_result(name: str, phase: str, status: Object) -> Result:
+    output = status.get("output") or {}
+    return Result(
+        name=name,
+        phase=phase,
+        exit_code=status.get("exitCode"),
+        signal=status.get("signal"),
+        stdout=_read_output(output.get("stdout") or {}),
+        stderr=_read_output(output.get("stderr") or {}),
+        outputs=dict(status.get("outputs") or {}),
+        timings=_read_timings(status.get("timings") or {}),
+        attempt=int(status.get("attempt") or 0),
+        reason=str(status.get("reason") or ""),
+        message=str(status.get("message") or ""),
+    )
+
+
+def _read_timings(timings: Object) -> Timings:
+    known = {field.name for field in fields(Timings)}
+    return Timings(**{key: _time(value) for key, value in timings.items() if key in known})
+
+
+def _read_output(channel: Object) -> Output:
+    coded = channel.get("tailBase64")
+    data = base64.b64decode(coded) if coded else str(channel.get("tail") or "").encode()
+    return Output(data, int(channel.get("bytes") or len(data)), bool(channel.get("truncated")))
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _is_submission(found: Object, token: str) -> bool:
+    metadata = found["metadata"]
+    marked = (metadata.get("annotations") or {}).get(SUBMISSION) == token
+    return marked or str(metadata["name"]).endswith(f"-{token}")
+
+
+def _given(response: Response | None) -> Response:
+    if response is None:
+        raise AssertionError("a request is answered by a response")
+    return response
