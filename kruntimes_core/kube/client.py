@@ -143,7 +143,7 @@ class Client:
     ) -> AsyncGenerator[Sequence[bytes]]:
         """Read an answer that goes on (a watch, a followed log): the whole lines of each piece as it arrives.
 
-        An empty piece comes first, once the server has agreed. Ends when the server ends it; raises Unreachable
+        An empty piece comes first, once the server agreed. Ends when the server ends it; raises Unreachable
         when nothing came for `read_timeout` seconds.
         """
         request, rest = Request("GET", path, query=query or {}), bytearray()

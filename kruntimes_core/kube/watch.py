@@ -97,6 +97,15 @@ class _Line(msgspec.Struct):
     object: msgspec.Raw
 
 
+class _NameMeta(msgspec.Struct):
+    namespace: str = ""
+    name: str = ""
+
+
+class _Named(msgspec.Struct):
+    metadata: _NameMeta
+
+
 class _Bookmark(msgspec.Struct):
     metadata: _ListMeta
 
@@ -235,7 +244,7 @@ class Reflector(Generic[T]):
             # One object that cannot be read must not stop all the others.
             log.error(
                 "an object cannot be read, and is passed over",
-                extra={"kind": self.selection.kind.name, "error": str(error), "object": bytes(raw[:200])},
+                extra={"kind": self.selection.kind.name, "object": _name(raw), "error": str(error)},
             )
             return None
 
@@ -249,3 +258,8 @@ def _decoded(decode: Callable[[bytes | msgspec.Raw], R], body: bytes | msgspec.R
     except msgspec.DecodeError as error:
         # A connection cut in the middle of a line ends so; the resumed watch repeats the event.
         raise Unreachable(f"the API server's answer is cut off or not JSON: {error}") from error
+
+
+def _name(raw: msgspec.Raw) -> str:
+    metadata = msgspec.json.decode(raw, type=_Named).metadata
+    return f"{metadata.namespace}/{metadata.name}"
