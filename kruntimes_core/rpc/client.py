@@ -10,7 +10,8 @@ from kruntimes.runtime.v1.runtime_service_pb2_grpc import RuntimeServiceStub
 from kruntimes.runtime.v1.types_pb2 import Run, ServerStatus
 from kruntimes.runtime.v1.types_pb2 import RunKey as WireKey
 
-from kruntimes_core.rpc.errors import CallFailed, Meaning, from_grpc
+from kruntimes_core.daemon.server import Code
+from kruntimes_core.rpc.errors import CallFailed, from_grpc
 
 START_BYTES: Final = 3 << 20
 DEADLINE: Final = 10.0
@@ -60,7 +61,7 @@ class RuntimeClient:
             message = (
                 f"the Run takes {size} bytes with all its inline parts; at most {START_BYTES} can be sent"
             )
-            raise CallFailed("StartRun", Meaning.INVALID, "INVALID_ARGUMENT", message)
+            raise CallFailed("StartRun", Code.INVALID_ARGUMENT, "TOO_LARGE", message)
         return await self._call("StartRun", self._stub.StartRun, request)
 
     async def read_run(self, key: WireKey) -> Run:
@@ -104,13 +105,13 @@ class RuntimeClient:
                 async with asyncio.timeout(heartbeat * MISSED_HEARTBEATS):
                     message = await call.read()
                 if not isinstance(message, wire.WatchResponse):
-                    raise CallFailed("Watch", Meaning.UNKNOWN, "OK", "the server ended the stream")
+                    raise CallFailed("Watch", Code.UNAVAILABLE, "", "the server ended the stream")
                 yield message
         except grpc.aio.AioRpcError as error:
             raise from_grpc("Watch", error) from None
         except TimeoutError:
             silence = heartbeat * MISSED_HEARTBEATS
-            raise CallFailed("Watch", Meaning.UNKNOWN, "OK", f"nothing came for {silence:g} s") from None
+            raise CallFailed("Watch", Code.DEADLINE_EXCEEDED, "", f"nothing came for {silence:g} s") from None
         finally:
             call.cancel()
 

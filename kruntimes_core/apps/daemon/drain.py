@@ -1,14 +1,17 @@
-"""Empties the runtime server before its Pod ends: what a preStop hook runs; it never touches the API server."""
+"""Empties the runtime server before its Pod ends, for a preStop hook; never touches the API server."""
 
 import asyncio
-import sys
+import logging
 from collections.abc import Mapping
 from typing import Final
 
 from kruntimes_core.apps.daemon.settings import read_grace, read_settings
 from kruntimes_core.apps.daemon.token import share_token
+from kruntimes_core.daemon.server import Code
 from kruntimes_core.rpc.client import RuntimeClient
-from kruntimes_core.rpc.errors import CallFailed, Meaning
+from kruntimes_core.rpc.errors import CallFailed
+
+log = logging.getLogger(__name__)
 
 # What the Pod still needs once the last Run has ended: to store its result, and to stop.
 SPARE: Final = 5.0
@@ -26,11 +29,11 @@ async def drain(env: Mapping[str, str]) -> int:
             await _ask(client, max(grace - SPARE, 0.0))
             await _wait_until_empty(client)
     except TimeoutError:
-        print(f"drain: the server still holds Runs after {grace:g} s; they are requeued", file=sys.stderr)
+        log.warning("the server still holds Runs after %g s; they are requeued", grace)
         return 1
     except CallFailed as failed:
-        if failed.meaning is not Meaning.UNKNOWN:
-            print(f"drain: {failed}", file=sys.stderr)
+        if failed.code is not Code.UNAVAILABLE:
+            log.error("cannot drain: %s", failed)
             return 1
         # A server that cannot be reached has ended, and holds nothing any more.
     finally:
@@ -42,9 +45,9 @@ async def _ask(client: RuntimeClient, timeout: float) -> None:
     try:
         await client.drain(timeout)
     except CallFailed as failed:
-        if failed.code != "UNIMPLEMENTED":
+        if failed.code is not Code.UNIMPLEMENTED:
             raise
-        print("drain: this runtime server cannot drain; waiting for its Runs to end", file=sys.stderr)
+        log.warning("this runtime server cannot drain; waiting for its Runs to end")
 
 
 async def _wait_until_empty(client: RuntimeClient) -> None:

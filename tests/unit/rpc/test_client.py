@@ -13,8 +13,9 @@ from kruntimes.runtime.v1.runtime_service_pb2_grpc import (
 )
 from kruntimes.runtime.v1.types_pb2 import RunKey
 
+from kruntimes_core.daemon.server import Code
 from kruntimes_core.rpc.client import START_BYTES, RuntimeClient
-from kruntimes_core.rpc.errors import CallFailed, Meaning
+from kruntimes_core.rpc.errors import CallFailed
 
 Context = grpc.aio.ServicerContext[object, object]
 
@@ -88,7 +89,7 @@ async def test_a_refusal_becomes_our_error(scripted: Pair) -> None:
     with pytest.raises(CallFailed, match="StartRun failed with RESOURCE_EXHAUSTED: full") as failed:
         await client.start(wire.StartRunRequest())
 
-    assert failed.value.meaning is Meaning.TOO_MUCH
+    assert failed.value.code is Code.RESOURCE_EXHAUSTED
 
 
 async def test_a_run_too_large_to_send_is_not_sent(scripted: Pair) -> None:
@@ -99,7 +100,7 @@ async def test_a_run_too_large_to_send_is_not_sent(scripted: Pair) -> None:
     with pytest.raises(CallFailed, match="at most 3145728") as failed:
         await client.start(request)
 
-    assert failed.value.meaning is Meaning.INVALID
+    assert failed.value.code is Code.INVALID_ARGUMENT
     assert servicer.seen == []
 
 
@@ -110,10 +111,8 @@ async def test_a_watch_gives_what_comes_and_says_when_it_breaks(scripted: Pair) 
     events = client.watch(10.0)
 
     assert await anext(events) == first
-    with pytest.raises(CallFailed, match="ended the stream") as failed:
+    with pytest.raises(CallFailed, match="ended the stream"):
         await anext(events)
-
-    assert failed.value.meaning is Meaning.UNKNOWN
 
 
 async def test_a_watch_gives_up_after_three_missed_heartbeats(scripted: Pair) -> None:
@@ -149,4 +148,4 @@ async def test_a_server_that_never_listens_is_waited_for_no_longer_than_asked(tm
         await client.handshake(wire.HandshakeRequest(), 0.05)
 
     await client.close()
-    assert failed.value.meaning is Meaning.UNKNOWN
+    assert failed.value.code in (Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE)

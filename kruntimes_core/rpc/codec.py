@@ -1,0 +1,65 @@
+"""What a runtime server says, as plain values; never writes a request and never judges what it reads."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from kruntimes.runtime.v1 import types_pb2 as types
+
+from kruntimes_core.daemon.server import ServerError, ServerRun, ServerStatus
+from kruntimes_core.model.ending import Channel
+from kruntimes_core.model.identity import RunKey
+from kruntimes_core.model.runtime import AcceptState
+
+# A state that a later server may know, and we do not, is one in which we bring it nothing.
+ACCEPT_STATES: Final = {
+    types.ACCEPT_STATE_ACCEPTING: AcceptState.ACCEPTING,
+    types.ACCEPT_STATE_SATURATED: AcceptState.SATURATED,
+    types.ACCEPT_STATE_DRAINING: AcceptState.DRAINING,
+}
+
+
+def read_key(key: types.RunKey) -> RunKey:
+    """One try of one Run."""
+    return RunKey(key.run_uid, key.attempt)
+
+
+def read_status(status: types.ServerStatus) -> ServerStatus:
+    """What the server can take."""
+    accept_state = ACCEPT_STATES.get(status.accept_state, AcceptState.NOT_READY)
+    return ServerStatus(status.instance_id, accept_state, dict(status.capacity.total))
+
+
+def read_run(run: types.Run) -> ServerRun:
+    """One snapshot of one Run."""
+    end = run.result.exit
+    error = run.result.error
+    return ServerRun(
+        key=read_key(run.key),
+        instance=run.instance_id,
+        revision=run.revision,
+        state=run.state,
+        reason=run.reason,
+        message=run.message,
+        accepted=_time(run.HasField("accept_time"), run.accept_time),
+        started=_time(run.HasField("start_time"), run.start_time),
+        ended=_time(run.HasField("end_time"), run.end_time),
+        exit_code=end.code if end.HasField("code") else None,
+        signal=end.signal if end.HasField("signal") else None,
+        oom_killed=end.oom_killed,
+        error=_error(error) if run.result.HasField("error") else None,
+        outputs=dict(run.result.outputs),
+        output={found.name: _channel(found) for found in run.channels},
+    )
+
+
+def _error(error: types.RunError) -> ServerError:
+    return ServerError(error.kind, error.reason, error.message, error.retry)
+
+
+def _channel(found: types.OutputChannel) -> Channel:
+    return Channel(found.end_offset, found.truncated, found.tail)
+
+
+def _time(given: bool, time: Timestamp) -> datetime | None:
+    return time.ToDatetime(UTC) if given else None

@@ -1,0 +1,103 @@
+"""What a runtime server says becomes plain values, with nothing lost that a Run's status keeps."""
+
+from datetime import UTC, datetime
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from kruntimes.runtime.v1 import types_pb2 as types
+
+from kruntimes_core.daemon.server import ServerError, ServerRun, ServerStatus
+from kruntimes_core.model.ending import Channel
+from kruntimes_core.model.identity import RunKey
+from kruntimes_core.model.runtime import AcceptState
+from kruntimes_core.rpc.codec import read_run, read_status
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+def stamp() -> Timestamp:
+    found = Timestamp()
+    found.FromDatetime(WHEN)
+    return found
+
+
+def test_a_terminal_snapshot_is_read_whole() -> None:
+    run = types.Run(
+        key=types.RunKey(run_uid="u", attempt=2),
+        revision=7,
+        state=types.RUN_STATE_FAILED,
+        reason="NON_ZERO_EXIT",
+        message="exit 7",
+        accept_time=stamp(),
+        start_time=stamp(),
+        end_time=stamp(),
+        instance_id="i",
+    )
+    run.result.exit.code = 7
+    run.result.error.kind = types.ERROR_KIND_USER_CODE
+    run.result.error.reason = "NON_ZERO_EXIT"
+    run.result.error.message = "it said no"
+    run.result.error.retry = types.RETRY_ADVICE_NEVER
+    run.result.outputs["k"] = "v"
+    run.channels.add(name="stdout", end_offset=5000, truncated=True, tail=b"\xff\0")
+
+    assert read_run(run) == ServerRun(
+        key=RunKey("u", 2),
+        instance="i",
+        revision=7,
+        state=11,
+        reason="NON_ZERO_EXIT",
+        message="exit 7",
+        accepted=WHEN,
+        started=WHEN,
+        ended=WHEN,
+        exit_code=7,
+        error=ServerError(1, "NON_ZERO_EXIT", "it said no", 3),
+        outputs={"k": "v"},
+        output={"stdout": Channel(5000, True, b"\xff\0")},
+    )
+
+
+def test_what_a_snapshot_does_not_say_is_none() -> None:
+    assert read_run(types.Run(key=types.RunKey(run_uid="u", attempt=1))) == ServerRun(
+        RunKey("u", 1), "", 0, 0
+    )
+
+
+def test_an_exit_code_of_zero_is_said() -> None:
+    run = types.Run()
+    run.result.exit.code = 0
+
+    assert (read_run(run).exit_code, read_run(run).signal) == (0, None)
+
+
+def test_a_signal_is_no_exit_code() -> None:
+    run = types.Run()
+    run.result.exit.signal = 9
+    run.result.exit.oom_killed = True
+
+    assert (read_run(run).exit_code, read_run(run).signal, read_run(run).oom_killed) == (None, 9, True)
+
+
+def test_a_terminal_state_of_a_later_server_is_still_terminal() -> None:
+    run = types.Run()
+    run.state = 17  # type: ignore[assignment]
+
+    assert read_run(run).is_terminal
+
+
+STATES = {
+    "accepting": (types.ACCEPT_STATE_ACCEPTING, AcceptState.ACCEPTING),
+    "full": (types.ACCEPT_STATE_SATURATED, AcceptState.SATURATED),
+    "going away": (types.ACCEPT_STATE_DRAINING, AcceptState.DRAINING),
+    "not ready": (types.ACCEPT_STATE_NOT_READY, AcceptState.NOT_READY),
+    "one of a later server": (9, AcceptState.NOT_READY),
+}
+
+
+@pytest.mark.parametrize(("state", "want"), STATES.values(), ids=STATES.keys())
+def test_a_status_is_read(state: int, want: AcceptState) -> None:
+    status = types.ServerStatus(instance_id="i", capacity=types.Capacity(total={"runs": 4}))
+    status.accept_state = state  # type: ignore[assignment]
+
+    assert read_status(status) == ServerStatus("i", want, {"runs": 4})

@@ -1,0 +1,88 @@
+"""What a Run asks for reaches the runtime server unchanged, and its name changes with its inputs alone."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kruntimes_core.model.run import Run
+from kruntimes_core.rpc.requests import BadSpec, digest_spec, list_files, name_workspace, start_request
+
+
+def run(spec: Mapping[str, Any]) -> Run:
+    return Run("default", "r", "u-1", "5", "bash", datetime(2026, 1, 1, tzinfo=UTC), attempt=2, spec=spec)
+
+
+def test_everything_a_run_asks_for_is_sent() -> None:
+    asked = replace(
+        run(
+            {
+                "mode": {"task": {"entrypoint": "main", "args": ["a", ""]}},
+                "source": {"inline": "echo hi", "inlinePath": "bin/run.sh"},
+                "env": [{"name": "A", "value": "1"}, {"name": "B"}],
+                "stdin": "né",
+                "parameters": {"n": 9007199254740993, "deep": [1]},
+            }
+        ),
+        requests={"cpu": 500, "runs": 1},
+        limits={"memory": 1 << 30},
+        timeout=1.5,
+        grace=0.0,
+        priority=-3,
+    )
+
+    request = start_request(asked, "/w/u-1-2", "instance", queue_left=0.25)
+
+    spec = request.spec
+    assert (request.key.run_uid, request.key.attempt, request.expected_instance_id) == ("u-1", 2, "instance")
+    assert (spec.namespace, spec.name, spec.workspace.path) == ("default", "r", "/w/u-1-2")
+    assert (spec.task.entrypoint, list(spec.task.args)) == ("main", ["a", ""])
+    assert spec.source.workspace_path == "bin/run.sh"
+    assert dict(spec.env) == {"A": "1", "B": ""}
+    assert dict(spec.resources.requests) == {"cpu": 500, "runs": 1}
+    assert dict(spec.resources.limits) == {"memory": 1 << 30}
+    assert spec.execution_timeout.ToMilliseconds() == 1500
+    assert spec.queue_timeout.ToMilliseconds() == 250
+    assert spec.HasField("termination_grace")
+    assert spec.termination_grace.ToNanoseconds() == 0
+    assert (spec.stdin, spec.priority) == ("né".encode(), -3)
+    assert spec.parameters_json == '{"n":9007199254740993,"deep":[1]}'
+
+
+def test_a_run_that_asks_for_nothing_names_nothing() -> None:
+    spec = start_request(run({"runtime": "bash"}), "/w", "i").spec
+
+    assert spec.WhichOneof("workload") == "task"
+    assert [spec.HasField(name) for name in ("source", "execution_timeout", "queue_timeout")] == [False] * 3
+    assert not spec.HasField("termination_grace")
+    assert (spec.stdin, spec.parameters_json) == (b"", "")
+
+
+def test_the_digest_follows_the_inputs_alone() -> None:
+    first = digest_spec({"runtime": "bash", "stdin": "x", "priority": 1})
+
+    assert first == digest_spec({"stdin": "x", "runtime": "bash", "cancelRequested": True, "priority": 2})
+    assert first == digest_spec({"stdin": "x", "runtime": "bash", "ttlSecondsAfterFinished": 5})
+    assert first != digest_spec({"stdin": "y", "runtime": "bash"})
+
+
+def test_source_and_files_are_listed_as_bytes() -> None:
+    spec = {
+        "source": {"inline": "né"},
+        "files": [{"path": "a", "text": "t"}, {"path": "b/c", "base64": "/wA="}, {"path": "d", "text": ""}],
+    }
+
+    files = list(list_files(spec))
+
+    assert files == [("source", "né".encode()), ("a", b"t"), ("b/c", b"\xff\0"), ("d", b"")]
+
+
+def test_bad_base64_names_the_file() -> None:
+    with pytest.raises(BadSpec, match="'b/c' is not base64"):
+        list(list_files({"files": [{"path": "b/c", "base64": "a"}]}))
+
+
+def test_each_try_has_a_directory_of_its_own() -> None:
+    assert name_workspace(run({}).key) == "u-1-2"
