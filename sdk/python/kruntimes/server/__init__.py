@@ -18,6 +18,8 @@ from kruntimes.server.author import (
     RuntimeServer,
     StartedRun,
 )
+from kruntimes.server.place import Place
+from kruntimes.server.serve import serve, serving
 
 __all__ = [
     "CHANNELS",
@@ -30,10 +32,13 @@ __all__ = [
     "ErrorKind",
     "Execution",
     "LoadFailure",
+    "Place",
     "Refusal",
     "RetryAdvice",
     "RunError",
     "RunKey",
     "RuntimeServer",
     "StartedRun",
+    "serve",
+    "serving",
 ]

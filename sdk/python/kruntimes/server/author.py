@@ -1,4 +1,4 @@
-"""What an author of a runtime server writes, and what the kit hands to it; never talks gRPC or keeps state."""
+"""What an author of a runtime server writes and what the kit hands over; never talks gRPC, keeps no state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class End:
     """How the work of a Run ended; at most one of `exit_code` and `signal` is set.
 
     Without `error` the kit derives it: exit code 0, or neither code nor signal, succeeded; any other code is
-    USER_CODE NON_ZERO_EXIT, a signal is USER_CODE KILLED_BY_SIGNAL, `oom_killed` is RESOURCE_LIMIT OUT_OF_MEMORY.
+    USER_CODE NON_ZERO_EXIT, a signal USER_CODE KILLED_BY_SIGNAL, `oom_killed` RESOURCE_LIMIT OUT_OF_MEMORY.
     A stop that the kit asked for decides the terminal state, unless `before_stop` says that the program had
     ended by itself before the stop reached it. `outputs` (32 KiB together) and `value` (16 KiB, media type
     `value_type`) over their bounds end the Run FAILED with RESULT_TOO_LARGE.
@@ -91,12 +91,14 @@ class Code(StrEnum):
     UNIMPLEMENTED = "UNIMPLEMENTED"
     UNAVAILABLE = "UNAVAILABLE"
     UNAUTHENTICATED = "UNAUTHENTICATED"
+    INTERNAL = "INTERNAL"
 
 
 class Refusal(Exception):
     """A call is refused and leaves no trace; the kit answers with `code`, `reason` and `message`.
 
-    `reason` is UPPER_SNAKE, at most 64 bytes; `retry_after` is in seconds, for RESOURCE_EXHAUSTED and UNAVAILABLE.
+    `reason` is UPPER_SNAKE, at most 64 bytes; `retry_after`, in seconds, is for RESOURCE_EXHAUSTED and
+    UNAVAILABLE.
     """
 
     def __init__(self, code: Code, reason: str, message: str, retry_after: float | None = None) -> None:
@@ -120,12 +122,12 @@ class LoadFailure(Exception):
 class Description:
     """What a server is and can do; fixed for the life of the process.
 
-    `name` is reverse DNS. Of `capabilities` the author fills `workload`, `scheduling.resources` and, where they
-    hold, `isolation`, `usage` and `extensions`; the kit fills `watch`, `output`, `drain` and the rest of
+    `name` is reverse DNS. Of `capabilities` the author fills `workload`, `scheduling.resources` and, where
+    they hold, `isolation`, `usage` and `extensions`; the kit fills `watch`, `output`, `drain` and the rest of
     `scheduling` (LOCAL, FIXED, PROCESS). `capacity` holds amounts in base units and names nothing that
-    `scheduling.resources` lacks. A zero in `limits` means the protocol's default. Schemas are JSON text, 2020-12;
-    an empty one means that no such settings are taken. `termination_grace` is in seconds, for Runs that name none.
-    `max_outstanding_runs` bounds Runs that are not terminal; zero means no bound beside capacity.
+    `scheduling.resources` lacks. A zero in `limits` means the protocol's default. Schemas are JSON text,
+    2020-12; an empty one means that no such settings are taken. `termination_grace` is in seconds, for Runs
+    that name none. `max_outstanding_runs` bounds Runs that are not terminal; zero means none.
     """
 
     name: str
@@ -151,7 +153,7 @@ class StartedRun(Protocol):
         """The checked spec; read it, never change it."""
 
     def write(self, channel: str, data: bytes) -> None:
-        """Append to `stdout`, `stderr` or `system`; never blocks, any bytes; past the bound bytes are dropped."""
+        """Append any bytes to `stdout`, `stderr` or `system`; never blocks; past the bound they drop."""
 
     def running(self) -> None:
         """User code begins now: state RUNNING, and the execution time limit starts. Call it once."""
@@ -167,7 +169,8 @@ class Execution(Protocol):
         """Force the whole tree to end; never blocks."""
 
     async def wait(self) -> End:
-        """Return when nothing of the Run is left running and all its output was written; called once, not cancelled.
+        """Return when nothing of the Run is left running and all its output was written. Called once, and
+        cancelled only when the process must go although a hard stop did not help.
 
         An exception other than LoadFailure is a bug of the server: FAILED, SERVER, SERVER_ERROR.
         """
@@ -181,14 +184,14 @@ class RuntimeServer(Protocol):
         """What it is and can do; the same answer for the life of the process."""
 
     def configure(self, config: Mapping[str, object]) -> None:
-        """Take the settings of the Runtime object, checked against `config_schema`; called at most once, never
-        blocks, and maybe after the first Run. Raise Refusal INVALID_ARGUMENT to refuse them."""
+        """Take the settings of the Runtime object, checked against `config_schema`; never blocks. Called at
+        most once, and maybe after the first Run. Raise Refusal INVALID_ARGUMENT to refuse them."""
 
     def check(self, spec: RunSpec) -> None:
-        """Raise Refusal if this spec can never run here; the kit has checked bounds, abilities and the schema."""
+        """Raise Refusal if this spec can never run here; the kit checked bounds, abilities and schema."""
 
     async def start(self, run: StartedRun) -> Execution:
-        """Begin a Run. The kit never cancels it, and delivers a stop as soon as it has returned, so keep it bounded.
+        """Begin a Run. Keep it bounded: a stop is delivered when it has returned, and nothing cancels it.
 
         Raise LoadFailure for a program that cannot be loaded; any other exception is a bug of the server.
         """
