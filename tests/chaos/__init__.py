@@ -1,0 +1,1 @@
+"""Real processes killed, stopped and started again under load, and what became of every Run."""
