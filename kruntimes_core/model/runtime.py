@@ -44,3 +44,8 @@ class Member:
     # Only compared with its former value: how old a lease is, each reader tells by its own clock.
     renewed: datetime | None = None
     lease_seconds: float = 15.0
+
+    @property
+    def uid(self) -> str:
+        """Return what tells it from another of the same name: one Pod has one Lease."""
+        return self.pod_uid
