@@ -73,8 +73,14 @@ class ContainerLife:
 
     async def pre_stop(self, bound: float) -> None:
         """Run the preStop hook, if there is one and the container is alive to be told."""
+        told = self._stopping.is_set()
         self._stopping.set()
-        if self.container.pre_stop and self._process is not None and self._process.returncode is None:
+        if (
+            not told
+            and self.container.pre_stop
+            and self._process is not None
+            and self._process.returncode is None
+        ):
             code = await self._execute(self.container.pre_stop, bound)
             if code != 0:
                 log.warning("preStop of %s ended with %s", self.container.name, code)

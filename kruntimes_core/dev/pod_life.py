@@ -14,6 +14,7 @@ from kruntimes_core.dev.podstatus import ContainerState, Ended, pod_status
 from kruntimes_core.dev.processes import Spawner
 
 POD_MARK = "KRUNTIMES_DEV_POD"
+LEAST_STOP_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +58,14 @@ class PodLife:
         self._stopping = True
         clock = asyncio.get_running_loop().time
         end = clock() + grace
+        # A hook that used all the time must not turn the polite stop into a kill.
+        least = min(grace, LEAST_STOP_SECONDS)
         async with asyncio.TaskGroup() as group:
             hooks = {life: group.create_task(life.pre_stop(grace)) for life in self._begun}
 
             async def finish(life: ContainerLife) -> None:
                 await hooks[life]
-                await life.stop(max(0.0, end - clock()))
+                await life.stop(max(least, end - clock()))
 
             first = [life for life in self._begun if life.container.role is not Role.SIDECAR]
             for task in [group.create_task(finish(life)) for life in first]:

@@ -4,9 +4,10 @@ import json
 import os
 import select
 import signal
-import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from kruntimes_core.clock import SystemClock
 
 PROC = Path("/proc")
 
@@ -41,15 +42,19 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def marked(mark: str) -> list[int]:
-    """Return own processes that carry `mark` in their environment: what a Pod started, whoever adopted it."""
-    found, wanted = [], mark.encode()
+def marked(directory: Path) -> list[int]:
+    """Return own processes with a variable of ours that names something below `directory`.
+
+    So everything a Pod has started is found, whoever its parent is now.
+    """
+    found, wanted = [], f"{directory}/".encode()
     for pid in _pids():
         try:
-            if wanted in (PROC / str(pid) / "environ").read_bytes():
-                found.append(pid)
+            variables = (PROC / str(pid) / "environ").read_bytes().split(b"\0")
         except OSError:
             continue  # gone, or somebody else's
+        if any(variable.startswith(b"KRUNTIMES_") and wanted in variable + b"/" for variable in variables):
+            found.append(pid)
     return [pid for pid in found if pid != os.getpid()]
 
 
@@ -91,8 +96,9 @@ def kill_and_wait(pids: Iterable[int], bound: float) -> list[int]:
             signal.pidfd_send_signal(handle, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    deadline, waiting = time.monotonic() + bound, set(handles)
-    while waiting and (left := deadline - time.monotonic()) > 0:
+    clock = SystemClock()
+    deadline, waiting = clock.now().monotonic + bound, set(handles)
+    while waiting and (left := deadline - clock.now().monotonic) > 0:
         gone, _, _ = select.select(waiting, [], [], left)
         waiting -= set(gone)
     for handle in handles:

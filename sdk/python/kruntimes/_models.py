@@ -43,7 +43,7 @@ class RunOptions(TypedDict, total=False):
 
 
 class Output(bytes):
-    """What is kept of one output channel; `size` counts what was written, `truncated` says if some is lost."""
+    """What is kept of one output channel; `size` counts what was written, `truncated` says if it is more."""
 
     size: int
     truncated: bool
