@@ -1,1 +1,1 @@
-"""A small API server on SQLite that speaks as Kubernetes does; it knows no kind of this project by name."""
+"""The embedded, Kubernetes-compatible API server: one user, one machine, durable in one SQLite file."""

@@ -1,0 +1,207 @@
+"""The built-in kinds: how each is served and what a fresh or changed object gets; it never stores one."""
+
+import base64
+from typing import Any
+
+from kruntimes_core.dev.apiserver.errors import FieldError
+from kruntimes_core.dev.apiserver.resources import Column, Object, Resource, Scale
+
+_AGE = Column("Age", "date", ".metadata.creationTimestamp")
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def _path(text: str) -> tuple[str, ...]:
+    return tuple(text.split("."))
+
+
+def _selectable(*names: str) -> dict[str, tuple[str, ...]]:
+    return {name: _path(name) for name in names}
+
+
+def _plain(group: str, version: str, kind: str, **more: Any) -> Resource:
+    """A kind that is stored as it comes."""
+    singular = kind.lower()
+    plural = f"{singular[:-1]}ies" if singular.endswith("y") else f"{singular}s"
+    settings: dict[str, Any] = {"counts_generations": False, "columns": (_AGE,)} | more
+    return Resource(group, version, plural, singular, kind, **settings)
+
+
+BUILTIN: tuple[Resource, ...] = (
+    _plain(
+        "",
+        "v1",
+        "Namespace",
+        namespaced=False,
+        short_names=("ns",),
+        has_status=True,
+        selectable=_selectable("status.phase"),
+        columns=(Column("Status", "string", ".status.phase"), _AGE),
+    ),
+    Resource(
+        *("", "v1", "pods", "pod", "Pod"),
+        short_names=("po",),
+        categories=("all",),
+        has_status=True,
+        has_log=True,
+        selectable=_selectable(
+            "spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "status.phase", "status.podIP"
+        ),
+        columns=(
+            Column("Ready", "string", "@pod-ready"),
+            Column("Status", "string", "@pod-status"),
+            Column("Restarts", "integer", "@pod-restarts"),
+            _AGE,
+            Column("Node", "string", ".spec.nodeName", priority=1),
+        ),
+    ),
+    _plain(
+        "", "v1", "ConfigMap", short_names=("cm",), columns=(Column("Data", "integer", "@data-count"), _AGE)
+    ),
+    _plain(
+        "",
+        "v1",
+        "Secret",
+        selectable=_selectable("type"),
+        columns=(Column("Type", "string", ".type"), Column("Data", "integer", "@data-count"), _AGE),
+    ),
+    _plain("", "v1", "ServiceAccount", short_names=("sa",)),
+    _plain(
+        "",
+        "v1",
+        "Event",
+        short_names=("ev",),
+        selectable=_selectable(
+            *(f"involvedObject.{key}" for key in ("kind", "namespace", "name", "uid", "apiVersion")),
+            "reason",
+            "type",
+        ),
+        columns=(
+            Column("Last Seen", "date", ".lastTimestamp"),
+            Column("Type", "string", ".type"),
+            Column("Reason", "string", ".reason"),
+            Column("Object", "string", "@event-object"),
+            Column("Message", "string", ".message"),
+        ),
+    ),
+    Resource(
+        *("apps", "v1", "deployments", "deployment", "Deployment"),
+        short_names=("deploy",),
+        categories=("all",),
+        has_status=True,
+        scale=Scale(_path("spec.replicas"), _path("status.replicas"), _path("spec.selector")),
+        columns=(
+            Column("Ready", "string", "@deployment-ready"),
+            Column("Up-to-date", "integer", "@deployment-updated"),
+            Column("Available", "integer", "@deployment-available"),
+            _AGE,
+        ),
+    ),
+    Resource(
+        *("coordination.k8s.io", "v1", "leases", "lease", "Lease"),
+        counts_generations=False,
+        update_needs_version=True,
+        columns=(Column("Holder", "string", ".spec.holderIdentity"), _AGE),
+    ),
+    Resource(
+        *("apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition"),
+        "CustomResourceDefinition",
+        namespaced=False,
+        short_names=("crd", "crds"),
+        categories=("api-extensions",),
+        has_status=True,
+        update_needs_version=True,
+        columns=(Column("Created At", "string", ".metadata.creationTimestamp"),),
+    ),
+    # Stored and served, without effect: this server has one user and no networks.
+    _plain(_RBAC, "v1", "Role"),
+    _plain(_RBAC, "v1", "RoleBinding"),
+    _plain(_RBAC, "v1", "ClusterRole", namespaced=False),
+    _plain(_RBAC, "v1", "ClusterRoleBinding", namespaced=False),
+    _plain("networking.k8s.io", "v1", "NetworkPolicy", short_names=("netpol",)),
+)
+
+# A field only of the status: what a fresh object of the kind starts with.
+_FRESH_STATUS: dict[str, Object] = {
+    "Pod": {"phase": "Pending"},
+    "Namespace": {"phase": "Active"},
+    "Deployment": {},
+}
+
+
+def fresh(kind: str, obj: Object) -> Object:
+    """The object as it is stored when it is created."""
+    if kind in _FRESH_STATUS:
+        obj = obj | {"status": _FRESH_STATUS[kind]}
+    return defaulted(kind, obj)
+
+
+def defaulted(kind: str, obj: Object) -> Object:
+    """The object with the defaults that this project's own parts and kubectl rely on."""
+    if kind == "Secret":
+        return _secret(obj)
+    spec = obj.get("spec")
+    if not isinstance(spec, dict):
+        return obj | {"spec": {"finalizers": ["kubernetes"]}} if kind == "Namespace" else obj
+    if kind == "Pod":
+        return obj | {"spec": _POD_SPEC | spec}
+    if kind == "Deployment":
+        template = spec.get("template")
+        if isinstance(template, dict) and isinstance(template.get("spec"), dict):
+            spec = spec | {"template": template | {"spec": _POD_SPEC | template["spec"]}}
+        return obj | {"spec": _DEPLOYMENT_SPEC | spec}
+    return obj
+
+
+_POD_SPEC: Object = {"restartPolicy": "Always", "terminationGracePeriodSeconds": 30}
+_DEPLOYMENT_SPEC: Object = {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}
+
+
+def _secret(obj: Object) -> Object:
+    obj = {"type": "Opaque"} | obj
+    texts = obj.pop("stringData", None)
+    if isinstance(texts, dict):
+        coded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
+        obj["data"] = {**(obj.get("data") or {}), **coded}
+    return obj
+
+
+def faults(kind: str, obj: Object, old: Object | None) -> list[FieldError]:
+    """What Kubernetes would refuse and this project's own parts could get wrong."""
+    spec = obj.get("spec")
+    if kind not in ("Pod", "Deployment"):
+        return []
+    if not isinstance(spec, dict):
+        return [FieldError("FieldValueRequired", "spec")]
+    if kind == "Pod":
+        return _container_faults(spec, "spec")
+    return _deployment_faults(spec, (old or {}).get("spec"))
+
+
+def _container_faults(spec: Object, path: str) -> list[FieldError]:
+    containers = spec.get("containers")
+    if not isinstance(containers, list) or not containers:
+        return [FieldError("FieldValueRequired", f"{path}.containers")]
+    return [
+        FieldError("FieldValueRequired", f"{path}.containers[{index}].name")
+        for index, container in enumerate(containers)
+        if not isinstance(container, dict) or not container.get("name")
+    ]
+
+
+def _deployment_faults(spec: Object, old: Object | None) -> list[FieldError]:
+    selector, template = spec.get("selector"), spec.get("template")
+    if not isinstance(selector, dict) or not selector:
+        return [FieldError("FieldValueRequired", "spec.selector")]
+    if not isinstance(template, dict) or not isinstance(template.get("spec"), dict):
+        return [FieldError("FieldValueRequired", "spec.template.spec")]
+    if old is not None and old.get("selector") != selector:
+        return [FieldError("FieldValueInvalid", "spec.selector", selector, "field is immutable")]
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if not (selector.get("matchLabels") or {}).items() <= labels.items():
+        detail = "`selector` does not match template `labels`"
+        return [FieldError("FieldValueInvalid", "spec.template.metadata.labels", labels, detail)]
+    replicas = spec.get("replicas")
+    if not isinstance(replicas, int) or replicas < 0:
+        detail = "must be greater than or equal to 0"
+        return [FieldError("FieldValueInvalid", "spec.replicas", replicas, detail)]
+    return _container_faults(template["spec"], "spec.template.spec")

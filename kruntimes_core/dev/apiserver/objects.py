@@ -1,0 +1,192 @@
+"""What happens to an object's metadata when it is created, changed or deleted. Pure; it never stores."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from kruntimes_core.dev.apiserver.errors import FieldError
+from kruntimes_core.dev.apiserver.resources import Object, Resource
+
+_SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+_NAME_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+    "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+_FREE_NAMES = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+_KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+_STRINGS = ("labels", "annotations")
+
+
+@dataclass(frozen=True)
+class Birth:
+    """What a new object is given by the server."""
+
+    name: str
+    namespace: str | None
+    uid: str
+    time: str
+
+
+def metadata_of(obj: Object) -> Object:
+    """The object's metadata, empty when it has none."""
+    found = obj.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
+def born(resource: Resource, obj: Object, birth: Birth) -> Object:
+    """A new object with the metadata the server owns."""
+    metadata = {k: v for k, v in metadata_of(obj).items() if k not in _KEPT and v is not None}
+    for key in ("managedFields", "selfLink", "resourceVersion"):
+        metadata.pop(key, None)
+    metadata["name"] = birth.name
+    metadata.pop("namespace", None)
+    if birth.namespace is not None:
+        metadata["namespace"] = birth.namespace
+    metadata |= {"uid": birth.uid, "creationTimestamp": birth.time}
+    if resource.counts_generations:
+        metadata["generation"] = 1
+    result = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
+    hidden = {"apiVersion", "kind", "metadata"} | ({"status"} if resource.has_status else set())
+    return result | {key: value for key, value in obj.items() if key not in hidden}
+
+
+def changed(resource: Resource, old: Object, new: Object) -> Object:
+    """The object that a write of the main resource asks for, with everything kept that is not its to change."""
+    before = old["metadata"]
+    metadata = {key: value for key, value in metadata_of(new).items() if value is not None}
+    for key in ("managedFields", "selfLink", *_KEPT):
+        metadata.pop(key, None)
+    metadata |= {"name": before["name"], "resourceVersion": before["resourceVersion"]}
+    metadata |= {key: before[key] for key in ("namespace", *_KEPT) if key in before}
+    result = {"apiVersion": old["apiVersion"], "kind": old["kind"], "metadata": metadata}
+    hidden = {"apiVersion", "kind", "metadata"} | ({"status"} if resource.has_status else set())
+    result |= {key: same_where_equal(value, old.get(key)) for key, value in new.items() if key not in hidden}
+    if resource.has_status and "status" in old:
+        result["status"] = old["status"]
+    return result
+
+
+def changed_status(old: Object, new: Object) -> Object:
+    """The object that a write of the status asks for: nothing but the status changes."""
+    result = dict(old)
+    if "status" in new:
+        result["status"] = same_where_equal(new["status"], old.get("status"))
+    else:
+        result.pop("status", None)
+    return result
+
+
+def same_where_equal(new: Any, old: Any) -> Any:
+    """The old value itself when the new one equals it, so that later steps see at once what did not change."""
+    return old if new == old and _same_types(new, old) else new
+
+
+def _same_types(new: Any, old: Any) -> bool:
+    """JSON tells true from 1 and Python's equality does not; only the top is worth a look."""
+    return type(new) is type(old)
+
+
+def counted(resource: Resource, old: Object, new: Object) -> Object:
+    """The new object with its generation raised when more than metadata and status changed."""
+    if not resource.counts_generations:
+        return new
+    aside = {"metadata"} | ({"status"} if resource.has_status else set())
+    keys = (new.keys() | old.keys()) - aside
+    if all(new.get(key) is old.get(key) or new.get(key) == old.get(key) for key in keys):
+        return new
+    generation = int(old["metadata"].get("generation") or 0) + 1
+    return new | {"metadata": new["metadata"] | {"generation": generation}}
+
+
+def metadata_errors(resource: Resource, obj: Object, old: Object | None) -> list[FieldError]:
+    """What is wrong with an object's metadata."""
+    metadata = obj["metadata"]
+    errors = [] if old is not None else _name_errors(resource, metadata["name"])
+    for key in _STRINGS:
+        errors += _string_errors(metadata.get(key), f"metadata.{key}")
+    finalizers = metadata.get("finalizers") or []
+    if not isinstance(finalizers, list) or not all(isinstance(each, str) for each in finalizers):
+        errors.append(FieldError("FieldValueInvalid", "metadata.finalizers", finalizers, "must be strings"))
+    elif old is not None and metadata.get("deletionTimestamp"):
+        added = [each for each in finalizers if each not in (old["metadata"].get("finalizers") or [])]
+        if added:
+            shown = ", ".join(f'"{each}"' for each in added)
+            text = (
+                "no new finalizers can be added if the object is being deleted, "
+                f"found new finalizers []string{{{shown}}}"
+            )
+            errors.append(FieldError("FieldValueForbidden", "metadata.finalizers", None, text))
+    return errors + _owner_errors(metadata.get("ownerReferences"))
+
+
+def _name_errors(resource: Resource, name: str) -> list[FieldError]:
+    if resource.kind in _FREE_NAMES:
+        wrong = "/" in name or "%" in name or name in (".", "..")
+        return (
+            [FieldError("FieldValueInvalid", "metadata.name", name, "may not contain '/'")] if wrong else []
+        )
+    if len(name) > 253:
+        return [FieldError("FieldValueInvalid", "metadata.name", name, "must be no more than 253 bytes")]
+    return (
+        [] if _SUBDOMAIN.match(name) else [FieldError("FieldValueInvalid", "metadata.name", name, _NAME_TEXT)]
+    )
+
+
+def _string_errors(value: Any, path: str) -> list[FieldError]:
+    if value is None:
+        return []
+    if not isinstance(value, dict):
+        return [FieldError("FieldValueInvalid", path, value, "must be a map of strings")]
+    return [
+        FieldError("FieldValueInvalid", f"{path}.{key}", text, "must be a string")
+        for key, text in value.items()
+        if not isinstance(text, str)
+    ]
+
+
+def _owner_errors(owners: Any) -> list[FieldError]:
+    if owners is None:
+        return []
+    if not isinstance(owners, list):
+        return [FieldError("FieldValueInvalid", "metadata.ownerReferences", owners, "must be a list")]
+    return [
+        FieldError("FieldValueInvalid", f"metadata.ownerReferences[{index}].{key}", "", "must not be empty")
+        for index, owner in enumerate(owners)
+        for key in ("apiVersion", "kind", "name", "uid")
+        if not isinstance(owner, dict) or not owner.get(key)
+    ]
+
+
+def deletion(resource: Resource, old: Object, grace: int | None, time: str) -> Object | None:
+    """What is left of an object that is to be deleted: marked and waiting, or nothing."""
+    metadata = old["metadata"]
+    seconds = _grace(resource, old, grace)
+    if not seconds and not metadata.get("finalizers"):
+        return None
+    marked = metadata.get("deletionTimestamp")
+    if marked and seconds >= int(metadata.get("deletionGracePeriodSeconds") or 0):
+        return old
+    change = {"deletionGracePeriodSeconds": seconds, "deletionTimestamp": marked or time}
+    if resource.counts_generations:
+        change["generation"] = int(metadata.get("generation") or 0) + 1
+    return old | {"metadata": metadata | change}
+
+
+def _grace(resource: Resource, old: Object, asked: int | None) -> int:
+    """Only Pods end with a grace: the kubelet deletes them for good, with a grace of zero."""
+    if resource.kind != "Pod" or resource.custom:
+        return 0
+    if (old.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return 0
+    if asked is not None:
+        return max(0, asked)
+    return int((old.get("spec") or {}).get("terminationGracePeriodSeconds") or 0)
+
+
+def is_gone(obj: Object) -> bool:
+    """Whether nothing keeps an object any more that is marked as deleted."""
+    metadata = obj["metadata"]
+    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
+        return False
+    return not metadata.get("deletionGracePeriodSeconds")

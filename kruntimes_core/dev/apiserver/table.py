@@ -1,0 +1,86 @@
+"""Objects as the table that kubectl prints; it never selects them."""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from kruntimes_core.dev.apiserver.cells import cell
+from kruntimes_core.dev.apiserver.requests import Ask
+from kruntimes_core.dev.apiserver.resources import Object, Resource
+from kruntimes_core.dev.apiserver.store import Entry, encode
+from kruntimes_core.dev.apiserver.watch import Render, line
+
+_NAME = {
+    "name": "Name",
+    "type": "string",
+    "format": "name",
+    "description": "Name of the object, unique in its namespace.",
+    "priority": 0,
+}
+
+
+def wanted(request: web.BaseRequest) -> str | None:
+    """Whether a table is asked for, and with how much of each object: Metadata, Object or None."""
+    accept = request.headers.get("Accept", "")
+    if "as=Table" not in accept or "as=Table" not in accept.split(",")[0]:
+        return None
+    return request.query.get("includeObject") or "Metadata"
+
+
+def _definitions(resource: Resource) -> list[Object]:
+    return [_NAME] + [
+        {
+            "name": column.name,
+            "type": "string" if column.type == "date" else column.type,
+            "format": column.format,
+            "description": column.description or f"{column.name} of the {resource.kind}",
+            "priority": column.priority,
+        }
+        for column in resource.columns
+    ]
+
+
+def _row(resource: Resource, entry: Entry, part: str, now: datetime.datetime) -> Object:
+    cells = [entry.key[1], *(cell(column, entry.obj, now) for column in resource.columns)]
+    row: dict[str, Any] = {"cells": cells}
+    if part == "Object":
+        row["object"] = entry.obj
+    elif part == "Metadata":
+        envelope = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+        row["object"] = envelope | {"metadata": entry.obj["metadata"]}
+    return row
+
+
+def of_entries(resource: Resource, entries: list[Entry], metadata: Mapping[str, object], part: str) -> bytes:
+    """A table of these objects."""
+    now = datetime.datetime.now(datetime.UTC)
+    return encode(
+        {
+            "kind": "Table",
+            "apiVersion": "meta.k8s.io/v1",
+            "metadata": metadata or {"resourceVersion": entries[0].obj["metadata"]["resourceVersion"]},
+            "columnDefinitions": _definitions(resource),
+            "rows": [_row(resource, entry, part, now) for entry in entries],
+        }
+    )
+
+
+def watch_rendering(request: web.BaseRequest, ask: Ask) -> Render | None:
+    """How a watch shows its events as tables, if it is to; the columns are told once."""
+    part = wanted(request)
+    if part is None:
+        return None
+    definitions: list[Object] | None = _definitions(ask.resource)
+
+    def render(kind: str, entry: Entry) -> bytes:
+        nonlocal definitions
+        now = datetime.datetime.now(datetime.UTC)
+        version = {"resourceVersion": entry.obj["metadata"]["resourceVersion"]}
+        body = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": version}
+        rows = [_row(ask.resource, entry, part, now)]
+        told, definitions = definitions, None
+        return line(kind, encode(body | {"columnDefinitions": told, "rows": rows}))
+
+    return render
