@@ -13,7 +13,6 @@ from typing import Final
 # A file of a Run holds 1 MiB at most; an archive longer than this travels in parts.
 PART: Final = 512 * 1024
 ARCHIVE: Final = "sources.tar.xz"
-UNPACK: Final = f"cat {ARCHIVE}.* > {ARCHIVE} && python -m tarfile -e {ARCHIVE} tree && cd tree"
 
 
 @dataclass(frozen=True)

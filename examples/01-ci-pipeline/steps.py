@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from kruntimes import Result, RunOptions
-from sources import UNPACK, Tree, dealt
+from sources import Tree, dealt
 
 POOL: Final = "bash"
 COMPILE_SHARDS: Final = 4
@@ -14,43 +15,12 @@ TEST_SHARDS: Final = {"model": 3, "scheduling": 3}
 PURE: Final = tuple(f"kruntimes_core/{package}" for package in ("model", "scheduling", "daemon"))
 FLOOD: Final = 24 * 1024 * 1024
 
-HASH: Final = f"""set -euo pipefail
-{UNPACK}
-find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum -- > ../list
-count=$(wc -l < ../list)
-digest=$(sha256sum < ../list | cut -d' ' -f1)
-echo "$count files, $digest"
-printf 'files=%s\\ndigest=%s\\n' "$count" "$digest" >> "$KRUNTIMES_OUTPUTS"
-"""
-COMPILE: Final = f"""set -euo pipefail
-{UNPACK}
-python - <<'PYTHON'
-import os, pathlib
-files = sorted(path for path in pathlib.Path(".").rglob("*.py*") if path.suffix in (".py", ".pyi"))
-for path in files:
-    compile(path.read_bytes(), str(path), "exec")
-with open(os.environ["KRUNTIMES_OUTPUTS"], "a") as outputs:
-    outputs.write(f"compiled={{len(files)}}\\n")
-print("compiled", len(files), "files")
-PYTHON
-"""
-TEST: Final = f"""set -euo pipefail
-{UNPACK}
-export PYTHONPATH="$PWD:$PWD/sdk/python" PYTHONDONTWRITEBYTECODE=1
-python - <<'PYTHON'
-import pathlib, kruntimes_core
-here = pathlib.Path.cwd().resolve()
-found = pathlib.Path(kruntimes_core.__file__).resolve()
-assert here in found.parents, f"{{found}} is not what travelled in the Run"
-PYTHON
-python -m pytest -q -p no:cacheprovider --junitxml=.report.xml "$@"
-python - <<'PYTHON'
-import os, xml.etree.ElementTree as tree
-suite = tree.parse(".report.xml").getroot().find("testsuite")
-with open(os.environ["KRUNTIMES_OUTPUTS"], "a") as outputs:
-    outputs.write(f"tests={{suite.get('tests')}}\\n")
-PYTHON
-"""
+SCRIPTS: Final = Path(__file__).resolve().parent / "runs"
+
+
+def script(name: str) -> str:
+    """The program of a Run."""
+    return (SCRIPTS / name).read_text()
 
 
 @dataclass(frozen=True)
@@ -92,7 +62,7 @@ def pipeline(tree: Tree) -> list[Step]:
 
 def hashing(tree: Tree) -> Step:
     """Count and hash the whole tree; it must be the tree that was sent."""
-    options = RunOptions(source=HASH, files=tree.packed(), timeout=60)
+    options = RunOptions(source=script("hash.sh"), files=tree.packed(), timeout=60)
     return Step("hash", options, judge=outputs_are(files=len(tree.files), digest=tree.digest()))
 
 
@@ -100,7 +70,7 @@ def compilation(tree: Tree) -> list[Step]:
     """Compile every Python file, a part of them in each Run."""
     steps = []
     for number, paths in enumerate(dealt(tree.python(), COMPILE_SHARDS, tree), start=1):
-        options = RunOptions(source=COMPILE, files=tree.only(paths).packed(), timeout=60)
+        options = RunOptions(source=script("compile.sh"), files=tree.only(paths).packed(), timeout=60)
         steps.append(Step(f"compile-{number}", options, judge=outputs_are(compiled=len(paths))))
     return steps
 
@@ -115,7 +85,7 @@ def unit_tests(tree: Tree) -> list[Step]:
         tests = [path for path in folder if path.rsplit("/", 1)[1].startswith("test_")]
         archive = tree.only({*needs, *folder} & tree.files.keys()).packed()
         for number, paths in enumerate(dealt(tests, shards, tree), start=1):
-            options = RunOptions(source=TEST, args=paths, files=archive, timeout=90)
+            options = RunOptions(source=script("test.sh"), args=paths, files=archive, timeout=90)
             steps.append(Step(f"unit-{package}-{number}", options, judge=some_tests_ran))
     return steps
 
