@@ -1,4 +1,4 @@
-"""The daemon's machine: takes what it sees of API and server, answers with instructions. Pure: time is an argument."""
+"""The daemon's machine: takes what it sees, answers with instructions. Pure: time is an argument."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from kruntimes_core.daemon.instructions import Instruction, OfRun, Outcome
 from kruntimes_core.daemon.server import ServerRun, ServerStatus
-from kruntimes_core.daemon.settings import Settings
+from kruntimes_core.daemon.settings import DEFAULTS, Settings
 from kruntimes_core.model.identity import RunKey
 from kruntimes_core.model.instant import Instant
 from kruntimes_core.model.resources import Amounts
@@ -41,7 +41,7 @@ class Daemon:
     The first `decide` asks for Handshake and Resync.
     """
 
-    def __init__(self, seat: Seat, settings: Settings = Settings()) -> None:
+    def __init__(self, seat: Seat, settings: Settings = DEFAULTS) -> None:
         """Begin knowing nothing, with no lease: nothing is started before one was renewed."""
         raise NotImplementedError
 

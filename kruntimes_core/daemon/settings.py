@@ -33,3 +33,6 @@ class Settings:
     max_losses: int = 3
     # Retry backoff doubles up to this.
     longest_backoff: float = 300.0
+
+
+DEFAULTS = Settings()

@@ -31,3 +31,6 @@ class Settings:
     max_losses: int = 3
     # Wait before the attempt after the n-th loss.
     loss_delays: tuple[float, ...] = (0.0, 1.0, 4.0)
+
+
+DEFAULTS = Settings()
