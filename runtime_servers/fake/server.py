@@ -29,6 +29,7 @@ from runtime_servers.fake.script import CONFIG_SCHEMA, PARAMETERS_SCHEMA, REFUSA
 NAME: Final = "io.kruntimes.fake"
 VERSION: Final = "0.1.0"
 _FLOOD_CHUNK: Final = b"x" * 65536
+_NOTHING: Final = Script()
 _UNITS: Final = {"cpu": RESOURCE_UNIT_MILLICORES, "memory": RESOURCE_UNIT_BYTES}
 
 
@@ -100,6 +101,8 @@ class FakeServer:
         """Nothing is held."""
 
     def _script(self, spec: RunSpec) -> Script:
+        if not spec.parameters_json and not self._defaults:
+            return _NOTHING
         given = {**self._defaults, **(json.loads(spec.parameters_json) if spec.parameters_json else {})}
         value = json.dumps(given["value"]).encode() if "value" in given else None
         return Script.of(given, value)

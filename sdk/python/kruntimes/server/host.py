@@ -294,6 +294,12 @@ class Host:
         if not carrier.cancelled() and (error := carrier.exception()) is not None:
             log.error("a Run was not carried to its end", exc_info=error)
 
+    def end_streams(self) -> None:
+        """Send watchers and readers away; nothing more can be read."""
+        self.watchers.end()
+        for work in self._works.values():
+            work.output.drop()
+
     async def close(self, wait: float) -> None:
         """Kill what is left, wait at most `wait` seconds for it, then let go of it."""
         for work in self._works.values():

@@ -56,6 +56,7 @@ TABLE: Final[dict[str, _Row]] = {
     "SERVER_FULL": _Row(Code.RESOURCE_EXHAUSTED, "{why}."),
     "TOO_MANY_STREAMS": _Row(Code.RESOURCE_EXHAUSTED, "{most} output streams are open; close some."),
     "STREAM_REPLACED": _Row(Code.ABORTED, "A newer Watch took this stream's place."),
+    "SERVER_ENDS": _Row(Code.UNAVAILABLE, "The server ends now."),
     "CHANNEL_UNKNOWN": _Row(Code.NOT_FOUND, "This Run has no channel {channel}; it has {known}."),
     "OFFSET_PAST_END": _Row(
         Code.OUT_OF_RANGE, "Channel {channel} ends at {end}; offset {offset} is past it."

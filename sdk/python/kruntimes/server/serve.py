@@ -69,6 +69,7 @@ async def serving(server: RuntimeServer, place: Place) -> AsyncIterator[Host]:
         finally:
             tell.cancel()
             await asyncio.gather(tell, return_exceptions=True)
+            host.end_streams()
             await listener.stop(CLOSE_SECONDS / 2)
             place.leave()
     finally:

@@ -106,14 +106,14 @@ class RuntimeService(RuntimeServiceServicer):
 
     # Streams
 
-    async def Watch(self, request: rpc.WatchRequest, context: Context) -> AsyncIterator[rpc.WatchResponse]:
+    async def Watch(self, request: rpc.WatchRequest, context: Context) -> None:  # type: ignore[override]
         """A full snapshot, then every change."""
         stream = None
         try:
             self._enter(context)
             stream = self._host.watchers.open(_heartbeat(request))
             async for event in stream.events():
-                yield event
+                await context.write(event)
         except Refusal as refused:
             await abort(context, refused)
         finally:

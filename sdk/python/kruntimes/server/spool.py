@@ -79,6 +79,8 @@ class Output:
 
     def write(self, name: str, data: bytes) -> None:
         """Append to a channel; ValueError for a name that is no channel or after the end."""
+        if self.gone:  # the server ends; nobody can read it any more
+            return
         if self.closed:
             raise ValueError(f"output of an ended Run on {name}")
         if data:

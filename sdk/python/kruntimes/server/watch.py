@@ -53,7 +53,7 @@ class Stream:
         self._status_pending = False
         self._standing: Hashable = None
         self._status_at = 0.0
-        self._replaced = False
+        self._over = ""
 
     def changed(self, key: RunKey, at_once: bool) -> None:
         """A Run has a new revision; unless `at_once` it may wait for the next one."""
@@ -76,9 +76,9 @@ class Stream:
         linger = self._loop.time() + LINGER_SECONDS
         self._wake_at(linger if at_once else max(linger, self._status_at + CAPACITY_SECONDS))
 
-    def replace(self) -> None:
-        """A newer stream takes this one's place."""
-        self._replaced = True
+    def end(self, reason: str) -> None:
+        """End the stream by a Refusal of this reason."""
+        self._over = reason
         self._wake.set()
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class Stream:
             self._timer.cancel()
 
     async def events(self) -> AsyncIterator[rpc.WatchResponse]:
-        """Status, every Run, SnapshotEnd, then changes and heartbeats. Ends by Refusal STREAM_REPLACED."""
+        """Status, every Run, SnapshotEnd, then changes and heartbeats. Ends by Refusal only."""
         yield rpc.WatchResponse(server=self._take_status())
         for key in list(self._source.keys()):
             if (event := self._run(key)) is not None:
@@ -98,8 +98,8 @@ class Stream:
             self._wake_at(last + self._heartbeat)
             await self._wake.wait()
             self._wake.clear()
-            if self._replaced:
-                raise refusal("STREAM_REPLACED")
+            if self._over:
+                raise refusal(self._over)
             while (event := self._next()) is not None:
                 yield event
                 last = self._loop.time()
@@ -166,7 +166,7 @@ class Watchers:
     def open(self, heartbeat: float) -> Stream:
         """A new stream; call `close` with it when it has ended."""
         while len(self._streams) >= self._most:
-            self._streams.pop(0).replace()
+            self._streams.pop(0).end("STREAM_REPLACED")
         stream = Stream(self._source, heartbeat)
         self._streams.append(stream)
         return stream
@@ -176,6 +176,11 @@ class Watchers:
         stream.close()
         if stream in self._streams:
             self._streams.remove(stream)
+
+    def end(self) -> None:
+        """End every stream, since the server ends."""
+        for stream in self._streams:
+            stream.end("SERVER_ENDS")
 
     def changed(self, key: RunKey, at_once: bool) -> None:
         """Tell every stream of a new revision."""
