@@ -15,7 +15,7 @@ def crds_directory() -> Path:
         if any(folder.glob("*.yaml")):
             return folder
     raise FileNotFoundError(
-        f"the CRDs of kruntimes are neither in {_INSTALLED} nor in {_CHECKOUT}; reinstall the kruntimes package"
+        f"the CRDs of kruntimes are neither in {_INSTALLED} nor in {_CHECKOUT}; reinstall kruntimes"
     )
 
 

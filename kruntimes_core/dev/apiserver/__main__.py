@@ -25,7 +25,7 @@ _KEEPALIVE = 3600.0
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m kruntimes_core.dev.apiserver", description=__doc__)
     parser.add_argument(
-        "--data", type=Path, required=True, help="directory with state.db, ca/ and kubeconfig"
+        "--data", type=Path, required=True, help="where state.db, ca/ and kubeconfig are kept"
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--crds", type=Path, help="directory of the CRDs to make sure of")
@@ -39,14 +39,16 @@ def _tls(identity: certificates.Identity) -> ssl.SSLContext:
     return context
 
 
-def _request(*parts: Any) -> web.BaseRequest:
-    return web.BaseRequest(*parts, asyncio.get_running_loop(), client_max_size=MAX_BODY)
+def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
     data: Path = arguments.data
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    identity = certificates.load_or_make(data)
+    clock = SystemClock()
+    identity = certificates.load_or_make(data, clock.now().wall)
     stop = asyncio.Event()
     failures: list[Exception] = []
 
@@ -56,7 +58,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    plane = Plane(data, SystemClock(), fail)
+    plane = Plane(data, clock, fail)
     await plane.prepare(load_crds(arguments.crds))
     front = Front(plane.registry, plane.handlers, identity.token)
     # A watch ends when its client leaves; a write that was submitted is made all the same.
@@ -74,7 +76,8 @@ async def _serve(arguments: argparse.Namespace) -> int:
     port = runner.addresses[0][1]
     address = f"https://127.0.0.1:{port}"
     certificates.write_kubeconfig(data, identity, address)
-    print(f"ready {address}", flush=True)
+    sys.stdout.write(f"ready {address}\n")
+    sys.stdout.flush()
     async with asyncio.TaskGroup() as tasks:
         teardown = tasks.create_task(plane.teardown.run())
         await stop.wait()

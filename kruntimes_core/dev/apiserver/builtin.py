@@ -139,7 +139,7 @@ def defaulted(kind: str, obj: Object) -> Object:
     """The object with the defaults that this project's own parts and kubectl rely on."""
     if kind == "Secret":
         return _secret(obj)
-    spec = obj.get("spec")
+    spec: Any = obj.get("spec")
     if not isinstance(spec, dict):
         return obj | {"spec": {"finalizers": ["kubernetes"]}} if kind == "Namespace" else obj
     if kind == "Pod":
@@ -158,7 +158,7 @@ _DEPLOYMENT_SPEC: Object = {"replicas": 1, "revisionHistoryLimit": 10, "progress
 
 def _secret(obj: Object) -> Object:
     obj = {"type": "Opaque"} | obj
-    texts = obj.pop("stringData", None)
+    texts: Any = obj.pop("stringData", None)
     if isinstance(texts, dict):
         coded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
         obj["data"] = {**(obj.get("data") or {}), **coded}
@@ -167,7 +167,7 @@ def _secret(obj: Object) -> Object:
 
 def faults(kind: str, obj: Object, old: Object | None) -> list[FieldError]:
     """What Kubernetes would refuse and this project's own parts could get wrong."""
-    spec = obj.get("spec")
+    spec: Any = obj.get("spec")
     if kind not in ("Pod", "Deployment"):
         return []
     if not isinstance(spec, dict):

@@ -39,14 +39,14 @@ def write_private(path: Path, content: bytes) -> None:
     os.replace(draft, path)
 
 
-def load_or_make(data: Path) -> Identity:
+def load_or_make(data: Path, now: datetime.datetime) -> Identity:
     """The identity kept in `<data>/ca`, made at the first start."""
     folder = data / "ca"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     identity = Identity(folder / "ca.crt", folder / "server.crt", folder / "server.key", "")
     token = folder / "token"
     if not token.exists():  # written last, so its presence means the others are whole
-        _make(identity)
+        _make(identity, now)
         write_private(token, secrets.token_urlsafe(32).encode())
     return Identity(identity.ca, identity.certificate, identity.key, token.read_text("ascii").strip())
 
@@ -55,8 +55,9 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def _builder(subject: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+def _builder(
+    subject: str, key: ec.EllipticCurvePrivateKey, now: datetime.datetime
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
@@ -82,12 +83,12 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _make(identity: Identity) -> None:
+def _make(identity: Identity, now: datetime.datetime) -> None:
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_id = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
     authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_id)
     ca = (
-        _builder("kruntimes-dev-ca", ca_key)
+        _builder("kruntimes-dev-ca", ca_key, now)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(ca_id, critical=False)
@@ -96,7 +97,7 @@ def _make(identity: Identity) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
     server = (
-        _builder("kruntimes-dev-apiserver", key)
+        _builder("kruntimes-dev-apiserver", key, now)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -1,4 +1,4 @@
-"""Group commit: the writes of one turn of the event loop go to disk together, then they are shown, in order."""
+"""Group commit: the writes of one turn of the event loop go to disk together, and only then are shown."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ def _row(event: Event) -> Row:
 
 
 class Commits:
-    """Writes on the loop's own thread: without a sync a batch takes less time than handing it over (ADR 0010).
+    """Writes on the loop's own thread: without a sync that is quicker than a hand over (ADR 0010).
 
     When the disk refuses a batch, nothing further is acknowledged.
     """
@@ -27,7 +27,7 @@ class Commits:
         self._failed: Exception | None = None
 
     async def commit(self, event: Event) -> None:
-        """Return once the event is on disk and visible; it gets there whether or not its client still waits."""
+        """Return once the event is on disk and visible; it gets there even if its client no longer waits."""
         if self._failed is not None:
             raise self._failed
         if self._turn is None:

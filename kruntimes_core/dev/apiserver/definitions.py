@@ -1,4 +1,4 @@
-"""CustomResourceDefinitions: what is wrong with one, and the resources that it serves; it never stores one."""
+"""CustomResourceDefinitions: what is wrong with one, and the resources it serves; it never stores one."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from kruntimes_core.clock import Clock
 from kruntimes_core.dev.apiserver import bodies, errors, patch, scale, strategic, table
 from kruntimes_core.dev.apiserver.pod_log import PodLogs
 from kruntimes_core.dev.apiserver.reads import Reads, body_of, list_body, selection
@@ -34,6 +35,7 @@ class Handlers:
     writes: Writes
     watches: Watches
     logs: PodLogs
+    clock: Clock
 
     async def serve(self, request: web.BaseRequest, ask: Ask) -> web.StreamResponse:
         """Carry out one request."""
@@ -45,7 +47,7 @@ class Handlers:
             case "list":
                 return self._list(request, ask)
             case "watch":
-                return await self.watches.serve(request, ask, table.watch_rendering(request, ask))
+                return await self.watches.serve(request, ask, table.watch_rendering(request, ask, self.clock))
             case "create":
                 return await self._create(request, ask)
             case "update" | "patch" if ask.name is not None:
@@ -70,14 +72,17 @@ class Handlers:
     def _shown(self, request: web.BaseRequest, ask: Ask, entry: Entry, status: int = 200) -> web.Response:
         wanted = table.wanted(request)
         if wanted is not None:
-            return answer(table.of_entries(ask.resource, [entry], {}, wanted), status)
+            return answer(table.of_entries(ask.resource, [entry], {}, self._look(wanted)), status)
         return answer(body_of(ask.resource, entry), status)
+
+    def _look(self, part: str) -> table.Look:
+        return table.Look(part, self.clock.now().wall)
 
     def _list(self, request: web.BaseRequest, ask: Ask) -> web.Response:
         page = self.reads.page(ask)
         wanted = table.wanted(request)
         if wanted is not None:
-            return answer(table.of_entries(ask.resource, page.entries, page.metadata(), wanted))
+            return answer(table.of_entries(ask.resource, page.entries, page.metadata(), self._look(wanted)))
         return answer(list_body(ask.resource, page))
 
     async def _create(self, request: web.BaseRequest, ask: Ask) -> web.Response:

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.json import encode
+
 from kruntimes_core.dev.apiserver.errors import FieldError
 from kruntimes_core.dev.apiserver.resources import Object, Resource
 
@@ -52,7 +54,7 @@ def born(resource: Resource, obj: Object, birth: Birth) -> Object:
 
 
 def changed(resource: Resource, old: Object, new: Object) -> Object:
-    """The object that a write of the main resource asks for, with everything kept that is not its to change."""
+    """The object a write of the main resource asks for, with all that is not its to change kept."""
     before = old["metadata"]
     metadata = {key: value for key, value in metadata_of(new).items() if value is not None}
     for key in ("managedFields", "selfLink", *_KEPT):
@@ -78,13 +80,13 @@ def changed_status(old: Object, new: Object) -> Object:
 
 
 def same_where_equal(new: Any, old: Any) -> Any:
-    """The old value itself when the new one equals it, so that later steps see at once what did not change."""
-    return old if new == old and _same_types(new, old) else new
+    """The old value itself when the new one equals it, so that later steps see what did not change."""
+    return old if new is old or same(new, old) else new
 
 
-def _same_types(new: Any, old: Any) -> bool:
-    """JSON tells true from 1 and Python's equality does not; only the top is worth a look."""
-    return type(new) is type(old)
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: unlike in Python, true is not 1, and 1.0 is not 1."""
+    return bool(one == other) and encode(one, order="sorted") == encode(other, order="sorted")
 
 
 def counted(resource: Resource, old: Object, new: Object) -> Object:

@@ -1,4 +1,4 @@
-"""The OpenAPI documents that kubectl asks for; they describe addresses and custom schemas, and never validate."""
+"""The OpenAPI documents that kubectl asks for: addresses and custom schemas; it never validates."""
 
 from typing import Any
 

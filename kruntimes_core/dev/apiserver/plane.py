@@ -17,10 +17,14 @@ from kruntimes_core.dev.apiserver.store import Entry, Event, Store, decode
 from kruntimes_core.dev.apiserver.teardown import Teardown
 from kruntimes_core.dev.apiserver.watch import Hub
 from kruntimes_core.dev.apiserver.watch_stream import Watches
-from kruntimes_core.dev.apiserver.writes import Place, Writes
+from kruntimes_core.dev.apiserver.writes import Change, Place, Writes
 
 log = logging.getLogger(__name__)
 _NAMESPACES = ("default", "kube-system")
+
+
+def _with_spec(spec: Object) -> Change:
+    return lambda old: old | {"spec": old["spec"] | spec}
 
 
 class Plane:
@@ -43,6 +47,7 @@ class Plane:
             writes=self.writes,
             watches=Watches(self.store, self.hub, clock),
             logs=PodLogs(data / "pods", self.store),
+            clock=clock,
         )
 
     def _load(self) -> None:
@@ -81,10 +86,7 @@ class Plane:
             if self.store.get(resource.bucket, ("", name)) is None:
                 await self.writes.create(resource, None, crd, dry_run=False)
             else:
-                await self.writes.change(
-                    Place(resource, None, name),
-                    lambda old, new=crd: old | {"spec": old["spec"] | new["spec"]},
-                )
+                await self.writes.change(Place(resource, None, name), _with_spec(crd["spec"]))
 
     def _resource(self, group: str, plural: str) -> Resource:
         found = self.registry.get(group, "v1", plural)

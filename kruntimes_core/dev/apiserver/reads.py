@@ -16,8 +16,8 @@ from kruntimes_core.dev.apiserver.watch import Selection
 
 _SNAPSHOTS = 64
 _STALE = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-    "without the continue parameter."
+    "The provided continue parameter is too old to display a consistent list result. "
+    "You can start a new list without the continue parameter."
 )
 
 

@@ -69,7 +69,7 @@ def read(registry: Registry, method: str, path: str, query: Mapping[str, str]) -
 
 
 def _namespace(parts: list[str]) -> tuple[str | None, list[str]]:
-    """`namespaces/NS/pods/...` is about pods; `namespaces/NS` and its own subresources about the namespace."""
+    """`namespaces/NS/pods` is about pods; `namespaces/NS` and its subresources about the namespace."""
     if parts[0] != "namespaces" or len(parts) < 3 or parts[2] in ("status", "finalize"):
         return None, parts
     return parts[1], parts[2:]

@@ -13,7 +13,7 @@ _EXISTS = re.compile(r"^(?P<op>!?)\s*(?P<key>[A-Za-z0-9][-A-Za-z0-9_./]*)$")
 
 @dataclass(frozen=True)
 class Requirement:
-    """What one key must hold: one of `values`, or none of them; `absent` says whether a missing key passes."""
+    """What one key must hold: one of `values`, or none; `absent` says whether a missing key passes."""
 
     key: str
     values: frozenset[str] | None

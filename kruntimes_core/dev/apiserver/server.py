@@ -1,4 +1,4 @@
-"""HTTP: who may come in, where a request goes, how an error looks, what is counted; no rule of the API lives here."""
+"""HTTP: who may come in, where a request goes, how an error looks; no rule of the API lives here."""
 
 import hmac
 import logging
@@ -66,28 +66,28 @@ class Front:
 
     def _document(self, path: str) -> Object | None:
         parts = path.strip("/").split("/")
+        registry = self._registry
+        found: Object | None = None
         match parts:
             case ["version"]:
-                return discovery.VERSION
+                found = discovery.VERSION
             case ["api"]:
-                return discovery.core_versions()
+                found = discovery.core_versions()
             case ["apis"]:
-                return discovery.group_list(self._registry)
+                found = discovery.group_list(registry)
             case ["api", version]:
-                return discovery.resource_list(self._registry, "", version)
+                found = discovery.resource_list(registry, "", version)
             case ["apis", group]:
-                return discovery.group(self._registry, group)
+                found = discovery.group(registry, group)
             case ["apis", group, version]:
-                return discovery.resource_list(self._registry, group, version)
+                found = discovery.resource_list(registry, group, version)
             case ["openapi", "v2"]:
-                return openapi.swagger(self._registry)
-            case ["openapi", "v3"]:
-                return openapi.index(self._registry)
+                found = openapi.swagger(registry)
             case ["openapi", "v3", *rest]:
-                return openapi.document(self._registry, "/".join(rest))
+                found = openapi.document(registry, "/".join(rest)) if rest else openapi.index(registry)
             case ["debug", "requests"]:
-                return {"requests": self._counted()}
-        return None
+                found = {"requests": self._counted()}
+        return found
 
     def _counted(self) -> list[Object]:
         return [

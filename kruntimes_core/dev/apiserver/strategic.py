@@ -1,4 +1,4 @@
-"""Strategic merge patches of the built-in kinds: lists are merged by their keys; it never serves custom resources."""
+"""Strategic merge patches of the built-in kinds: lists merge by their keys; it never validates."""
 
 from typing import Any
 

@@ -2,10 +2,12 @@
 
 import datetime
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
+from kruntimes_core.clock import Clock
 from kruntimes_core.dev.apiserver.cells import cell
 from kruntimes_core.dev.apiserver.requests import Ask
 from kruntimes_core.dev.apiserver.resources import Object, Resource
@@ -19,6 +21,14 @@ _NAME = {
     "description": "Name of the object, unique in its namespace.",
     "priority": 0,
 }
+
+
+@dataclass(frozen=True)
+class Look:
+    """How much of each object a table carries, and the time its ages are counted from."""
+
+    part: str
+    now: datetime.datetime
 
 
 def wanted(request: web.BaseRequest) -> str | None:
@@ -42,32 +52,31 @@ def _definitions(resource: Resource) -> list[Object]:
     ]
 
 
-def _row(resource: Resource, entry: Entry, part: str, now: datetime.datetime) -> Object:
-    cells = [entry.key[1], *(cell(column, entry.obj, now) for column in resource.columns)]
+def _row(resource: Resource, entry: Entry, look: Look) -> Object:
+    cells = [entry.key[1], *(cell(column, entry.obj, look.now) for column in resource.columns)]
     row: dict[str, Any] = {"cells": cells}
-    if part == "Object":
+    if look.part == "Object":
         row["object"] = entry.obj
-    elif part == "Metadata":
+    elif look.part == "Metadata":
         envelope = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
         row["object"] = envelope | {"metadata": entry.obj["metadata"]}
     return row
 
 
-def of_entries(resource: Resource, entries: list[Entry], metadata: Mapping[str, object], part: str) -> bytes:
+def of_entries(resource: Resource, entries: list[Entry], metadata: Mapping[str, object], look: Look) -> bytes:
     """A table of these objects."""
-    now = datetime.datetime.now(datetime.UTC)
     return encode(
         {
             "kind": "Table",
             "apiVersion": "meta.k8s.io/v1",
             "metadata": metadata or {"resourceVersion": entries[0].obj["metadata"]["resourceVersion"]},
             "columnDefinitions": _definitions(resource),
-            "rows": [_row(resource, entry, part, now) for entry in entries],
+            "rows": [_row(resource, entry, look) for entry in entries],
         }
     )
 
 
-def watch_rendering(request: web.BaseRequest, ask: Ask) -> Render | None:
+def watch_rendering(request: web.BaseRequest, ask: Ask, clock: Clock) -> Render | None:
     """How a watch shows its events as tables, if it is to; the columns are told once."""
     part = wanted(request)
     if part is None:
@@ -76,10 +85,9 @@ def watch_rendering(request: web.BaseRequest, ask: Ask) -> Render | None:
 
     def render(kind: str, entry: Entry) -> bytes:
         nonlocal definitions
-        now = datetime.datetime.now(datetime.UTC)
         version = {"resourceVersion": entry.obj["metadata"]["resourceVersion"]}
         body = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": version}
-        rows = [_row(ask.resource, entry, part, now)]
+        rows = [_row(ask.resource, entry, Look(part, clock.now().wall))]
         told, definitions = definitions, None
         return line(kind, encode(body | {"columnDefinitions": told, "rows": rows}))
 

@@ -1,6 +1,6 @@
 """Who is told of which event; it never does I/O.
 
-Watchers that ask for one value of a field are found by that value, so that an event costs nothing to the others.
+Watchers that ask for one value of a field are found by that value: an event costs the others nothing.
 """
 
 import asyncio

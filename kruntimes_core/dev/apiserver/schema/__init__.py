@@ -35,7 +35,7 @@ class Schema:
         self._rules = compile_rules(dict(raw) | {"properties": parts})
 
     def normalize(self, obj: Object, old: Object | None) -> Object:
-        """The object without unknown fields and with its defaults; parts taken over from `old` stay as they are."""
+        """The object without unknown fields and with its defaults; parts still `old` are left alone."""
         before = old or {}
         result: Object = {}
         for key, value in obj.items():

@@ -1,10 +1,11 @@
-"""Pruning and defaults of a structural schema, compiled once; it never changes a value in place or refuses one."""
+"""Pruning and defaults of a structural schema, compiled once; it never changes a value in place."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 Normalize = Callable[[Any], Any]
 _EMBEDDED = ("apiVersion", "kind", "metadata")
+_DROPPED: Any = object()
 
 
 def compile_normalizer(schema: Mapping[str, Any]) -> Normalize | None:
@@ -47,7 +48,8 @@ def _object(schema: Mapping[str, Any]) -> Normalize | None:
     if schema.get("x-kubernetes-embedded-resource"):
         known |= dict.fromkeys(_EMBEDDED)
     defaults = {key: _default(child, known[key]) for key, child in properties.items() if "default" in child}
-    nullable = {key for key, child in properties.items() if child.get("nullable")}
+    # A null gives way to the default, where the schema does not allow it.
+    filled = {key for key in defaults if not properties[key].get("nullable")}
     keeps_unknown = bool(schema.get("x-kubernetes-preserve-unknown-fields"))
     if keeps_unknown and not defaults and not any(known.values()):
         return None
@@ -55,23 +57,20 @@ def _object(schema: Mapping[str, Any]) -> Normalize | None:
     def normalize(value: Any) -> Any:
         if type(value) is not dict:
             return value
-        result = value
+        changes: dict[str, Any] = {}
         for key, item in value.items():
             if key not in known:
                 if not keeps_unknown:
-                    result = _without(result, value, key)
-            elif item is None and key in defaults and key not in nullable:
-                result = _without(result, value, key)  # a null gives way to the default
+                    changes[key] = _DROPPED
+            elif item is None and key in filled:
+                changes[key] = defaults[key]
             elif (child := known[key]) is not None and (new := child(item)) is not item:
-                if result is value:
-                    result = dict(value)
-                result[key] = new
-        for key, default in defaults.items():
-            if key not in result:
-                if result is value:
-                    result = dict(value)
-                result[key] = default
-        return result
+                changes[key] = new
+        for key in defaults.keys() - value.keys():
+            changes[key] = defaults[key]
+        if not changes:
+            return value
+        return {key: item for key, item in (value | changes).items() if item is not _DROPPED}
 
     return normalize
 
@@ -79,13 +78,6 @@ def _object(schema: Mapping[str, Any]) -> Normalize | None:
 def _default(child: Mapping[str, Any], normalize: Normalize | None) -> Any:
     default = child["default"]
     return default if normalize is None else normalize(default)
-
-
-def _without(result: dict[str, Any], value: dict[str, Any], key: str) -> dict[str, Any]:
-    if result is value:
-        result = dict(value)
-    del result[key]
-    return result
 
 
 def unknown_fields(schema: Mapping[str, Any], value: Any, path: str = "") -> list[str]:

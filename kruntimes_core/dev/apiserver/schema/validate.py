@@ -1,7 +1,7 @@
 """Validation of a structural schema, compiled once, with Kubernetes' own texts; it never knows CEL."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from typing import Any
 
 import msgspec
@@ -61,9 +61,11 @@ def _wrong_type(value: Any, path: str, wanted: str | None) -> FieldError:
 
 def _checks(schema: Mapping[str, Any]) -> tuple[Check, ...]:
     made = [make(schema[word]) for word, make in _WORDS.items() if word in schema]
-    for word in ("minimum", "maximum"):
-        if word in schema:
-            made.append(_limit(word, schema[word], bool(schema.get(f"exclusive{word.capitalize()}"))))
+    made += [
+        _limit(word, schema[word], bool(schema.get(f"exclusive{word.capitalize()}")))
+        for word in ("minimum", "maximum")
+        if word in schema
+    ]
     if schema.get("x-kubernetes-list-type") in ("map", "set"):
         made.append(_distinct(tuple(schema.get("x-kubernetes-list-map-keys") or ())))
     return tuple(made)
@@ -176,10 +178,10 @@ def _limit(word: str, bound: float, exclusive: bool) -> Check:
     return check
 
 
-def _at_least(kind: type, text: str) -> Callable[[int], Check]:
+def _at_least(kind: type[Sized], text: str) -> Callable[[int], Check]:
     def make(bound: int) -> Check:
         def check(value: Any, path: str, errors: Errors) -> None:
-            if type(value) is kind and len(value) < bound:
+            if isinstance(value, kind) and len(value) < bound:
                 detail = f"{path} in body {text.format(bound)}"
                 errors.append(FieldError("FieldValueInvalid", path, value, detail))
 
@@ -188,10 +190,10 @@ def _at_least(kind: type, text: str) -> Callable[[int], Check]:
     return make
 
 
-def _at_most(kind: type) -> Callable[[int], Check]:
+def _at_most(kind: type[Sized]) -> Callable[[int], Check]:
     def make(bound: int) -> Check:
         def check(value: Any, path: str, errors: Errors) -> None:
-            if type(value) is kind and len(value) > bound:
+            if isinstance(value, kind) and len(value) > bound:
                 errors.append(_over(kind, path, len(value), bound))
 
         return check
@@ -199,7 +201,7 @@ def _at_most(kind: type) -> Callable[[int], Check]:
     return make
 
 
-def _over(kind: type, path: str, size: int, bound: int) -> FieldError:
+def _over(kind: type[Sized], path: str, size: int, bound: int) -> FieldError:
     if kind is str:
         return FieldError("FieldValueTooLong", path, "", f"may not be more than {bound} bytes")
     return FieldError("FieldValueTooMany", path, size, f"must have at most {bound} items")
