@@ -119,3 +119,14 @@ def _parents() -> list[tuple[int, int]]:
             continue
         pairs.append((pid, int(stat[stat.rindex(")") + 2 :].split()[1])))
     return pairs
+
+
+def memory(pids: Iterable[int]) -> int:
+    """Return the resident bytes of processes."""
+    total = 0
+    for each in pids:
+        try:
+            total += int((PROC / str(each) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total

@@ -2,10 +2,13 @@
 
 import json
 import os
+import select
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import IO
+
+from kruntimes_core.clock import SystemClock
 
 
 class Topic(StrEnum):
@@ -47,8 +50,19 @@ class Reports:
             self._descriptor = None
 
 
-def read_reports(pipe: IO[bytes]) -> Iterator[News]:
-    """Return what the dev process tells, until it ends."""
-    for line in pipe:
-        found = json.loads(line)
-        yield News(Topic(found["topic"]), found["text"])
+def read_reports(pipe: IO[bytes], bound: float | None = None) -> Iterator[News]:
+    """Return what the dev process tells, until it ends; TimeoutError when that takes `bound` seconds."""
+    clock, rest = SystemClock(), b""
+    deadline = None if bound is None else clock.now().monotonic + bound
+    while True:
+        left = None if deadline is None else max(0.0, deadline - clock.now().monotonic)
+        ready, _, _ = select.select([pipe], [], [], left)
+        if not ready:
+            raise TimeoutError
+        piece = os.read(pipe.fileno(), 65536)
+        if not piece:
+            return
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            found = json.loads(line)
+            yield News(Topic(found["topic"]), found["text"])

@@ -21,6 +21,7 @@ from kruntimes_core.dev.processes import die_with_parent
 from kruntimes_core.dev.reports import News, read_reports
 from kruntimes_core.dev.volumes import make_private, remove_tree
 
+READY_SECONDS = 90.0
 DOWN_SECONDS = 25.0
 KILL_SECONDS = 10.0
 # What a data directory holds; `reset` removes nothing else.
@@ -58,8 +59,8 @@ def runtime_dir(preferred: Path) -> Path:
 
 
 @contextmanager
-def started(layout: Layout, wanted: Wanted) -> Iterator[tuple["subprocess.Popen[bytes]", Iterator[News]]]:
-    """Start a dev process and give it with its news. Unless detached, it ends when this process does."""
+def started(layout: Layout, wanted: Wanted) -> Iterator[Iterator[News]]:
+    """Start a dev process and give its news. Unless detached, it ends when this process does."""
     make_private(layout.data)
     make_private(layout.logs)
     reading, writing = os.pipe()
@@ -69,7 +70,7 @@ def started(layout: Layout, wanted: Wanted) -> Iterator[tuple["subprocess.Popen[
     for name, value in (("--replicas", wanted.size.replicas), ("--slots", wanted.size.slots)):
         argv += [] if value is None else [name, str(value)]
     with layout.log("dev").open("ab") as log, os.fdopen(reading, "rb") as pipe:
-        process = subprocess.Popen(
+        subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -81,7 +82,7 @@ def started(layout: Layout, wanted: Wanted) -> Iterator[tuple["subprocess.Popen[
             preexec_fn=None if wanted.detach else die_with_parent(signal.SIGTERM),  # noqa: PLW1509
         )
         os.close(writing)
-        yield process, read_reports(pipe)
+        yield read_reports(pipe, READY_SECONDS if wanted.detach else None)
 
 
 def stop(layout: Layout) -> int | None:

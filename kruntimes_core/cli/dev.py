@@ -1,0 +1,103 @@
+"""krt dev: a whole cluster on this machine, started, shown, ended, wiped."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kruntimes_core.dev.layout import Layout
+    from kruntimes_core.dev.reports import News
+
+HELP = "a small cluster on this machine: up, down, status, reset"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `krt dev`."""
+    parser.add_argument("action", choices=("up", "down", "status", "reset"), help="what to do")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="directory that holds everything")
+    parser.add_argument("--detach", action="store_true", help="up: return when the default Runtime is ready")
+    parser.add_argument("--port", type=int, default=0, help="up: port of the API server on 127.0.0.1")
+    parser.add_argument(
+        "--replicas", type=int, metavar="N", help="up: members of the Runtime bash (default: 1)"
+    )
+    parser.add_argument("--slots", type=int, metavar="N", help="up: Runs at once in each member (default: 4)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked with the data directory's cluster."""
+    from kruntimes_core.dev.start_stop import find_layout
+
+    layout = find_layout(args.data)
+    if args.action == "up":
+        return _up(args, layout)
+    if args.action == "status":
+        from kruntimes_core.dev.overview import overview
+
+        lines, running = overview(layout)
+        print("\n".join(lines))
+        return 0 if running else 1
+    from kruntimes_core.dev.start_stop import reset, stop
+
+    if args.action == "reset":
+        print(f"removed {layout.data}" if reset(layout) else f"nothing to remove in {layout.data}")
+        return 0
+    pid = stop(layout)
+    print(f"ended (was pid {pid}); the data stays in {layout.data}" if pid else "not running")
+    return 0
+
+
+def _up(args: argparse.Namespace, layout: "Layout") -> int:
+    from kruntimes_core.cli.output import warn
+    from kruntimes_core.dev.defaults import PoolSize
+    from kruntimes_core.dev.ownlock import holder
+    from kruntimes_core.dev.start_stop import Wanted, started, stop
+
+    pid = holder(layout)
+    if pid is not None:
+        warn(f"already running on {layout.data} (pid {pid}); `krt dev down` ends it")
+        return 0 if args.detach else 1
+    wanted = Wanted(args.port, PoolSize(args.replicas, args.slots), args.detach)
+    with started(layout, wanted) as news:
+        try:
+            return _follow(args, layout, news)
+        except TimeoutError:
+            warn(f"the default Runtime is not ready yet; see `krt dev status` and {layout.logs}")
+            return 1
+        except KeyboardInterrupt:
+            print("\nending", flush=True)
+            stop(layout)
+            return 0
+
+
+def _follow(args: argparse.Namespace, layout: "Layout", news: "Iterator[News]") -> int:
+    """Show what the dev process tells: until it is ready when detached, else for as long as it lives."""
+    from kruntimes_core.cli.output import warn
+    from kruntimes_core.dev.reports import Topic
+
+    reached = failed = False
+    for item in news:
+        if item.topic is Topic.FAILED:
+            warn(item.text)
+            failed = True
+            continue
+        print(item.text, flush=True)
+        if item.topic is Topic.READY and not reached:
+            reached = True
+            print(how_to_reach(args, layout), flush=True)
+            if args.detach:
+                return 0
+    if not reached and not failed:
+        warn(f"the dev process ended before it was ready; see {layout.log('dev')}")
+    return 0 if reached and not failed else 1
+
+
+def how_to_reach(args: argparse.Namespace, layout: "Layout") -> str:
+    """Return what a person types next."""
+    from kruntimes_core.dev.start_stop import default_data
+
+    usual = layout.data == default_data()
+    lines = [] if usual else [f"export KUBECONFIG={layout.kubeconfig}"]
+    lines += ["krt run -- echo hi"]
+    end = "Ctrl-C" if not args.detach else "krt dev down" + ("" if usual else f" --data {layout.data}")
+    return "\n".join(["", "ready; try:", *(f"  {line}" for line in lines), f"end it with: {end}"])
