@@ -33,7 +33,7 @@ class File:
 
 
 def split_path(path: str) -> tuple[bytes, ...]:
-    """The parts of a relative path; BadPath if it is absolute, leaves the directory, or is empty or too long."""
+    """The parts of a relative path; BadPath if it is absolute or empty, leaves its root, or is too long."""
     try:
         raw = path.encode()
     except UnicodeEncodeError:
@@ -97,12 +97,9 @@ class Workspaces:
             else:
                 os.unlink(removed, dir_fd=self._root_fd)
 
-    def sweep(self, keep: frozenset[str]) -> list[str]:
-        """Remove all but the directories named in `keep`; return the names removed."""
-        swept = sorted(set(os.listdir(self._root_fd)) - keep)
-        for name in swept:
-            self.remove(name)
-        return swept
+    def names(self) -> frozenset[str]:
+        """What is there, half-made leftovers included; `remove` takes each of them."""
+        return frozenset(os.listdir(self._root_fd))
 
     def _remove_tree(self, name: str) -> None:
         """Remove a tree of any depth: each directory met moves up to the root first, so nothing recurses."""

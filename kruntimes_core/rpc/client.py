@@ -1,7 +1,7 @@
 """Calls to the runtime server beside us, each with a deadline and one kind of error; it decides nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Final, TypeVar
 
 import grpc
@@ -54,7 +54,7 @@ class RuntimeClient:
         )
         return response.status
 
-    async def start(self, request: wire.StartRunRequest) -> wire.StartRunResponse:
+    async def start(self, request: wire.StartRunRequest, deadline: float) -> Run:
         """Ask for a Run to be started."""
         size = request.ByteSize()
         if size > START_BYTES:
@@ -62,7 +62,7 @@ class RuntimeClient:
                 f"the Run takes {size} bytes with all its inline parts; at most {START_BYTES} can be sent"
             )
             raise CallFailed("StartRun", Code.INVALID_ARGUMENT, "TOO_LARGE", message)
-        return await self._call("StartRun", self._stub.StartRun, request)
+        return (await self._call("StartRun", self._stub.StartRun, request, deadline)).run
 
     async def read_run(self, key: WireKey) -> Run:
         """One Run as the server has it."""
@@ -95,7 +95,7 @@ class RuntimeClient:
         request.timeout.FromNanoseconds(round(timeout * 1e9))
         return (await self._call("Drain", self._stub.Drain, request)).active_runs
 
-    async def watch(self, heartbeat: float) -> AsyncIterator[wire.WatchResponse]:
+    async def watch(self, heartbeat: float) -> AsyncGenerator[wire.WatchResponse]:
         """Every Run and change, until the stream breaks or three heartbeats in a row are missing."""
         request = wire.WatchRequest()
         request.heartbeat_interval.FromNanoseconds(round(heartbeat * 1e9))

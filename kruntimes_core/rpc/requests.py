@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -16,8 +16,8 @@ from kruntimes_core.model.identity import RunKey
 from kruntimes_core.model.run import Run
 
 SOURCE_PATH: Final = "source"
-# What may change without making it another Run.
-MUTABLE: Final = frozenset({"cancelRequested", "priority", "ttlSecondsAfterFinished"})
+# A queue time that is over still goes out as a time limit: the server then ends the Run for it.
+SHORTEST: Final = 0.001
 
 
 class BadSpec(ValueError):
@@ -36,30 +36,24 @@ def to_duration(seconds: float) -> Duration:
     return found
 
 
-def digest_spec(spec: Mapping[str, Any]) -> str:
-    """One name for one set of inputs: the same for a repeated start, another as soon as an input differs."""
-    inputs = {name: value for name, value in spec.items() if name not in MUTABLE}
-    return "sha256:" + hashlib.sha256(msgspec.json.encode(inputs, order="sorted")).hexdigest()
-
-
 def name_workspace(key: RunKey) -> str:
     """The name of the directory one try works in."""
     return f"{key.uid}-{key.attempt}"
 
 
 def start_request(
-    run: Run, workspace: str, instance: str, queue_left: float | None = None
+    run: Run, digest: str, workspace: str, instance: str, now: datetime
 ) -> wire.StartRunRequest:
     """The whole of a Run for one server process; its source and files are in `workspace` by now."""
     return wire.StartRunRequest(
         key=to_wire(run.key),
-        spec_digest=digest_spec(run.spec),
-        spec=_spec(run, workspace, queue_left),
+        spec_digest=digest,
+        spec=_spec(run, workspace, now),
         expected_instance_id=instance,
     )
 
 
-def _spec(run: Run, workspace: str, queue_left: float | None) -> RunSpec:
+def _spec(run: Run, workspace: str, now: datetime) -> RunSpec:
     given = run.spec
     found = RunSpec(namespace=run.namespace, name=run.name, priority=run.priority)
     task = (given.get("mode") or {}).get("task") or {}
@@ -73,7 +67,7 @@ def _spec(run: Run, workspace: str, queue_left: float | None) -> RunSpec:
     found.resources.limits.update(run.limits)
     limits = {
         "execution_timeout": run.timeout,
-        "queue_timeout": queue_left,
+        "queue_timeout": _queue_left(run, now),
         "termination_grace": run.grace,
     }
     for field, seconds in limits.items():
@@ -82,6 +76,13 @@ def _spec(run: Run, workspace: str, queue_left: float | None) -> RunSpec:
     found.stdin = given.get("stdin", "").encode()
     found.parameters_json = encode_parameters(given)
     return found
+
+
+def _queue_left(run: Run, now: datetime) -> float | None:
+    if run.queue_timeout is None:
+        return None
+    waited = (now - (run.queued or run.created)).total_seconds()
+    return max(run.queue_timeout - waited, SHORTEST)
 
 
 def encode_parameters(spec: Mapping[str, Any]) -> str:

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-SERVICE_ACCOUNT_DIR: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+from kruntimes_core.daemon.machine import Seat
 
 
 class BadSetting(ValueError):
@@ -13,20 +12,10 @@ class BadSetting(ValueError):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Who this member is."""
-
-    namespace: str
-    runtime: str
-    pod_name: str
-    pod_uid: str
-
-
-@dataclass(frozen=True)
 class Settings:
     """Everything a daemon is told. Times are in seconds."""
 
-    place: Place
+    seat: Seat
     endpoint: str
     token_file: str
     workspaces: str
@@ -36,26 +25,21 @@ class Settings:
     grace: float
 
     @property
-    def renewal(self) -> float:
-        """Time between two renewals of the lease."""
-        return self.lease / 3
-
-    @property
     def daemon_timeout(self) -> float:
         """How long the server goes on without a call: below the lease, so its Runs end before successors."""
-        return self.lease * 2 / 3
+        return self.lease / 2
 
 
 def read_settings(env: Mapping[str, str]) -> Settings:
     """The settings of a daemon, or BadSetting."""
-    place = Place(
+    seat = Seat(
         namespace=_required(env, "KRUNTIMES_NAMESPACE"),
         runtime=_required(env, "KRUNTIMES_RUNTIME"),
-        pod_name=_required(env, "KRUNTIMES_POD_NAME"),
+        pod=_required(env, "KRUNTIMES_POD_NAME"),
         pod_uid=_required(env, "KRUNTIMES_POD_UID"),
     )
     return Settings(
-        place=place,
+        seat=seat,
         endpoint=env.get("KRUNTIMES_ENDPOINT") or "unix:///run/kruntimes/runtime.sock",
         token_file=env.get("KRUNTIMES_TOKEN_FILE") or "/run/kruntimes/token",
         workspaces=env.get("KRUNTIMES_WORKSPACES") or "/workspaces",

@@ -2,7 +2,8 @@
 
 import pytest
 
-from kruntimes_core.apps.daemon.settings import BadSetting, Place, read_settings
+from kruntimes_core.apps.daemon.settings import BadSetting, read_settings
+from kruntimes_core.daemon.machine import Seat
 
 LEAST = {
     "KRUNTIMES_NAMESPACE": "default",
@@ -15,10 +16,10 @@ LEAST = {
 def test_a_daemon_needs_only_to_know_who_it_is() -> None:
     settings = read_settings(LEAST)
 
-    assert settings.place == Place("default", "bash", "bash-0", "u-1")
+    assert settings.seat == Seat(namespace="default", pod="bash-0", pod_uid="u-1", runtime="bash")
     assert settings.endpoint == "unix:///run/kruntimes/runtime.sock"
     assert (settings.server_config, settings.capacity) == ("", {})
-    assert (settings.lease, settings.renewal, settings.daemon_timeout, settings.grace) == (15, 5, 10, 30)
+    assert (settings.lease, settings.daemon_timeout, settings.grace) == (15, 7.5, 30)
 
 
 def test_what_the_runtime_grants_is_read() -> None:

@@ -87,7 +87,7 @@ async def test_a_refusal_becomes_our_error(scripted: Pair) -> None:
     _, client = scripted
 
     with pytest.raises(CallFailed, match="StartRun failed with RESOURCE_EXHAUSTED: full") as failed:
-        await client.start(wire.StartRunRequest())
+        await client.start(wire.StartRunRequest(), 5.0)
 
     assert failed.value.code is Code.RESOURCE_EXHAUSTED
 
@@ -98,7 +98,7 @@ async def test_a_run_too_large_to_send_is_not_sent(scripted: Pair) -> None:
     request.spec.stdin = bytes(START_BYTES)
 
     with pytest.raises(CallFailed, match="at most 3145728") as failed:
-        await client.start(request)
+        await client.start(request, 5.0)
 
     assert failed.value.code is Code.INVALID_ARGUMENT
     assert servicer.seen == []

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from kruntimes_core.model.run import Run
-from kruntimes_core.rpc.requests import BadSpec, digest_spec, list_files, name_workspace, start_request
+from kruntimes_core.rpc.requests import BadSpec, list_files, name_workspace, start_request
+
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def run(spec: Mapping[str, Any]) -> Run:
-    return Run("default", "r", "u-1", "5", "bash", datetime(2026, 1, 1, tzinfo=UTC), attempt=2, spec=spec)
+    return Run("default", "r", "u-1", "5", "bash", CREATED, attempt=2, spec=spec)
 
 
 def test_everything_a_run_asks_for_is_sent() -> None:
@@ -29,13 +31,15 @@ def test_everything_a_run_asks_for_is_sent() -> None:
         requests={"cpu": 500, "runs": 1},
         limits={"memory": 1 << 30},
         timeout=1.5,
+        queue_timeout=3.0,
         grace=0.0,
         priority=-3,
     )
 
-    request = start_request(asked, "/w/u-1-2", "instance", queue_left=0.25)
+    request = start_request(asked, "sha256:d", "/w/u-1-2", "instance", CREATED + timedelta(seconds=2.75))
 
     spec = request.spec
+    assert request.spec_digest == "sha256:d"
     assert (request.key.run_uid, request.key.attempt, request.expected_instance_id) == ("u-1", 2, "instance")
     assert (spec.namespace, spec.name, spec.workspace.path) == ("default", "r", "/w/u-1-2")
     assert (spec.task.entrypoint, list(spec.task.args)) == ("main", ["a", ""])
@@ -52,7 +56,7 @@ def test_everything_a_run_asks_for_is_sent() -> None:
 
 
 def test_a_run_that_asks_for_nothing_names_nothing() -> None:
-    spec = start_request(run({"runtime": "bash"}), "/w", "i").spec
+    spec = start_request(run({"runtime": "bash"}), "", "/w", "i", CREATED).spec
 
     assert spec.WhichOneof("workload") == "task"
     assert [spec.HasField(name) for name in ("source", "execution_timeout", "queue_timeout")] == [False] * 3
@@ -60,12 +64,12 @@ def test_a_run_that_asks_for_nothing_names_nothing() -> None:
     assert (spec.stdin, spec.parameters_json) == (b"", "")
 
 
-def test_the_digest_follows_the_inputs_alone() -> None:
-    first = digest_spec({"runtime": "bash", "stdin": "x", "priority": 1})
+def test_a_queue_time_that_is_over_is_still_a_limit() -> None:
+    late = replace(run({}), queue_timeout=1.0, queued=CREATED + timedelta(seconds=9))
 
-    assert first == digest_spec({"stdin": "x", "runtime": "bash", "cancelRequested": True, "priority": 2})
-    assert first == digest_spec({"stdin": "x", "runtime": "bash", "ttlSecondsAfterFinished": 5})
-    assert first != digest_spec({"stdin": "y", "runtime": "bash"})
+    spec = start_request(late, "", "/w", "i", CREATED + timedelta(seconds=60)).spec
+
+    assert spec.queue_timeout.ToMilliseconds() == 1
 
 
 def test_source_and_files_are_listed_as_bytes() -> None:

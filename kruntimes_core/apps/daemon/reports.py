@@ -1,0 +1,39 @@
+"""Carries out the writes a Run needs in the API, and says how each went; decides nothing."""
+
+import asyncio
+from typing import Final
+
+from kruntimes_core.apps.daemon.output import Tails
+from kruntimes_core.clock import Clock
+from kruntimes_core.daemon.instructions import Outcome, Rejected, Superseded, Unwritten, Write, Written
+from kruntimes_core.kube import writes
+from kruntimes_core.kube.client import Client
+from kruntimes_core.kube.errors import ApiError, BadRequest, Invalid
+
+# Writes under way at once; more would only wait inside the API server.
+AT_ONCE: Final = 32
+
+
+class Reports:
+    """The API's side of every Run."""
+
+    def __init__(self, client: Client, clock: Clock, tails: Tails) -> None:
+        self._client = client
+        self._clock = clock
+        self._tails = tails
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    async def write(self, order: Write) -> Outcome:
+        """Write one event, fenced."""
+        event = self._tails.add_to(order.key, order.event)
+        async with self._places:
+            try:
+                version = await writes.write_fenced(self._client, order.run, event, self._clock.now().wall)
+            except writes.Superseded:
+                return Superseded()
+            except (BadRequest, Invalid) as error:
+                return Rejected(str(error))
+            except ApiError as error:
+                # Whether it was written is open; writing it again does no harm.
+                return Unwritten(str(error))
+        return Written(version)
