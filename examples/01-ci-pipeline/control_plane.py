@@ -1,16 +1,13 @@
 """The embedded control plane on throw-away data, by the commands a user would type; it knows no Run."""
 
-import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 KRT: Final = str(Path(sys.executable).parent / "krt")
-HERE: Final = Path(__file__).resolve().parent
 PATIENCE: Final = 60.0
 
 
@@ -30,31 +27,13 @@ def krt(*arguments: str) -> str:
 def control_plane(data: Path) -> Iterator[Path]:
     """Start it on `data`, with a pool of two members; give its kubeconfig; take it all down again."""
     try:
-        krt("dev", "up", "--detach", "--data", str(data), "--port", "0")
-        kubeconfig = data / "kubeconfig"
-        krt("apply", "--kubeconfig", str(kubeconfig), "-f", str(HERE / "runtime.yaml"))
-        wait_for_members(kubeconfig, 2)
-        yield kubeconfig
+        krt("dev", "up", "--detach", "--data", str(data), "--replicas", "2", "--slots", "4")
+        yield data / "kubeconfig"
     except BaseException:
         show_logs(data)
         raise
     finally:
         krt("dev", "down", "--data", str(data))
-
-
-def wait_for_members(kubeconfig: Path, wanted: int) -> None:
-    """Return when the pool has that many members that take Runs."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        listed = json.loads(krt("get", "runtimes", "--kubeconfig", str(kubeconfig), "-o", "json"))
-        ready = [item.get("status", {}).get("readyReplicas", 0) for item in listed["items"]]
-        if wanted in ready:
-            return
-        if time.monotonic() > deadline:
-            raise NotUp(
-                f"the pool has {ready} ready members after {PATIENCE:.0f} s, and should have {wanted}"
-            )
-        time.sleep(0.1)
 
 
 def show_logs(data: Path) -> None:
