@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from kruntimes_core.cli.main import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
