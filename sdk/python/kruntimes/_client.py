@@ -15,7 +15,7 @@ from kruntimes._errors import NotConfigured, Unreachable
 from kruntimes._follow import Following, News
 from kruntimes._models import Result, Run, RunOptions
 from kruntimes._watch import SharedWatch, Slot
-from kruntimes._wire import Flow, Pause, Transport
+from kruntimes._wire import Flow, Pause, Request, Stream, Transport
 
 if TYPE_CHECKING:
     from kruntimes.kubeconfig import ClusterAccess
@@ -148,6 +148,14 @@ class Client:
     def delete(self, name: str, *, namespace: str | None = None, uid: str = "") -> None:
         """Delete a Run; one under way is stopped. With `uid`, only if it still is that one."""
         self._drive(_flow.delete(namespace or self.namespace, name, uid, self._delays))
+
+    def ask(self, request: Request) -> _flow.Object:
+        """Ask the API server anything else; only what may be asked again without harm."""
+        return self._drive(_flow.ask(request, self._delays))
+
+    def stream(self, request: Request) -> Stream:
+        """Begin an answer that goes on, such as a watch; the caller closes it."""
+        return self._transport.stream(request)
 
     def close(self) -> None:
         """End the watches and connections; whoever still waits gets Unreachable."""

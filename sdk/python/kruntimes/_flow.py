@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from kruntimes._errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout, Unreachable
 from kruntimes._models import Output, Result, Run, RunOptions, Timings
-from kruntimes._wire import MERGE_PATCH, Flow, Pause, Request, Response, accepted, error_of, to_json
+from kruntimes._wire import MERGE_PATCH, Flow, Pause, Request, Response, accepted, to_json
 
 GROUP = "/apis/kruntimes.io/v1alpha1"
 API_VERSION = "kruntimes.io/v1alpha1"
@@ -105,7 +105,23 @@ def runs_path(namespace: str, name: str = "") -> str:
 def create(namespace: str, run: Object, token: str, delays: Sequence[float]) -> Flow[Object]:
     """Create a Run exactly once: when an answer was lost, what it made is found again by its token."""
     request = Request("POST", runs_path(namespace), body=to_json(run))
-    name, doubtful = run["metadata"]["name"], False
+    response, doubtful = yield from _persist(request, delays)
+    if response.status == 409 and doubtful:
+        found = yield from get(namespace, run["metadata"]["name"], delays)
+        if _is_submission(found, token):
+            return found
+    return accepted(response)
+
+
+def ask(request: Request, delays: Sequence[float]) -> Flow[Object]:
+    """Ask what may be asked again without harm, until there is an answer."""
+    response, _ = yield from _persist(request, delays)
+    return accepted(response)
+
+
+def _persist(request: Request, delays: Sequence[float]) -> Flow[tuple[Response, bool]]:
+    """Ask until there is an answer; says with it whether an earlier try may have been carried out."""
+    doubtful = False
     for delay in [*delays, None]:
         try:
             response = _given((yield request))
@@ -115,31 +131,10 @@ def create(namespace: str, run: Object, token: str, delays: Sequence[float]) -> 
             doubtful = True
             yield Pause(delay)
             continue
-        if response.status == 409 and doubtful:
-            found = yield from get(namespace, name, delays)
-            if _is_submission(found, token):
-                return found
-            raise error_of(response)
         if response.status not in LATER or delay is None:
-            return accepted(response)
-        # 500 and the gateways' answers leave open whether it was stored.
+            return response, doubtful
+        # Only these two say that nothing was done.
         doubtful = doubtful or response.status not in (429, 503)
-        yield Pause(response.retry_after or delay)
-    raise AssertionError("the last round returns or raises")
-
-
-def ask(request: Request, delays: Sequence[float]) -> Flow[Object]:
-    """Ask what may be asked again without harm, until there is an answer."""
-    for delay in [*delays, None]:
-        try:
-            response = _given((yield request))
-        except Unreachable:
-            if delay is None:
-                raise
-            yield Pause(delay)
-            continue
-        if response.status not in LATER or delay is None:
-            return accepted(response)
         yield Pause(response.retry_after or delay)
     raise AssertionError("the last round returns or raises")
 
@@ -171,7 +166,9 @@ def cancel(namespace: str, name: str, delays: Sequence[float]) -> Flow[Object]:
 def delete(namespace: str, name: str, uid: str, delays: Sequence[float]) -> Flow[Object]:
     """Delete a Run; with `uid`, only if it still is that one."""
     body = to_json({"preconditions": {"uid": uid}} if uid else {})
-    return (yield from ask(Request("DELETE", runs_path(namespace, name), {}, body), delays))
+    response, doubtful = yield from _persist(Request("DELETE", runs_path(namespace, name), {}, body), delays)
+    # After a lost answer, its absence is what was asked for.
+    return {} if response.status == 404 and doubtful else accepted(response)
 
 
 def read_run(found: Object) -> Run:
