@@ -251,8 +251,7 @@ class Book:
 
     def tick(self, now: float) -> None:
         """Do what time alone makes due; calling it early does nothing."""
-        for key in self._deadlines.pop(now):
-            self._elapsed(self._records[key], now)
+        self._run_out(now)
         if self._drain.until is not None and now >= self._drain.until:
             self._drain.until = None
             cause = Cause(Why.DRAINED, "DRAINED", "The server went away before the Run had ended.")
@@ -263,6 +262,13 @@ class Book:
             cause = Cause(Why.CANCEL, "DAEMON_LOST", "The daemon has made no call for its whole timeout.")
             # The successors of these Runs may start once the lease is over, so the grace is short.
             self._stop_all(cause, (self._watchdog.timeout or 0.0) / 3, now)
+        self._run_out(now)
+
+    def _run_out(self, now: float) -> None:
+        """Look at every Run that is due, until none is: a stop with next to no grace is due again at once."""
+        while keys := self._deadlines.pop(now):
+            for key in keys:
+                self._elapsed(self._records[key], now)
 
     def _elapsed(self, record: Record, now: float) -> None:
         if record.state.terminal:
