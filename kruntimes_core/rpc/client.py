@@ -7,7 +7,8 @@ from typing import Final, TypeVar
 import grpc
 from kruntimes.runtime.v1 import runtime_service_pb2 as wire
 from kruntimes.runtime.v1.runtime_service_pb2_grpc import RuntimeServiceStub
-from kruntimes.runtime.v1.types_pb2 import Run, ServerStatus
+from kruntimes.runtime.v1.status_pb2 import ServerStatus
+from kruntimes.runtime.v1.types_pb2 import Run
 from kruntimes.runtime.v1.types_pb2 import RunKey as WireKey
 
 from kruntimes_core.daemon.server import Code

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from kruntimes.runtime.v1 import status_pb2
 from kruntimes.runtime.v1 import types_pb2 as types
 
 from kruntimes_core.daemon.server import ServerError, ServerRun, ServerStatus
@@ -13,9 +14,9 @@ from kruntimes_core.model.runtime import AcceptState
 
 # A state that a later server may know, and we do not, is one in which we bring it nothing.
 ACCEPT_STATES: Final = {
-    types.ACCEPT_STATE_ACCEPTING: AcceptState.ACCEPTING,
-    types.ACCEPT_STATE_SATURATED: AcceptState.SATURATED,
-    types.ACCEPT_STATE_DRAINING: AcceptState.DRAINING,
+    status_pb2.ACCEPT_STATE_ACCEPTING: AcceptState.ACCEPTING,
+    status_pb2.ACCEPT_STATE_SATURATED: AcceptState.SATURATED,
+    status_pb2.ACCEPT_STATE_DRAINING: AcceptState.DRAINING,
 }
 
 
@@ -24,7 +25,7 @@ def read_key(key: types.RunKey) -> RunKey:
     return RunKey(key.run_uid, key.attempt)
 
 
-def read_status(status: types.ServerStatus) -> ServerStatus:
+def read_status(status: status_pb2.ServerStatus) -> ServerStatus:
     """What the server can take."""
     accept_state = ACCEPT_STATES.get(status.accept_state, AcceptState.NOT_READY)
     return ServerStatus(status.instance_id, accept_state, dict(status.capacity.total))

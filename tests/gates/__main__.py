@@ -15,6 +15,7 @@ TYPED: Final = (
     "sdk/python/kruntimes",
     "tests",
     "examples/01-ci-pipeline",
+    "examples/02-runtime-server",
 )
 
 # Cheapest first, so that the commonest slip is seen at once.

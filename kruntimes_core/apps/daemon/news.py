@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from kruntimes.runtime.v1 import runtime_service_pb2 as wire
+from kruntimes.runtime.v1 import status_pb2
 from kruntimes.runtime.v1 import types_pb2 as types
 
 from kruntimes_core.apps.daemon.driver import Driver
@@ -36,7 +37,7 @@ class ServerNews:
         """The Runs the server holds."""
         return frozenset(self._revisions)
 
-    def greet(self, status: types.ServerStatus) -> None:
+    def greet(self, status: status_pb2.ServerStatus) -> None:
         """Take what Handshake answered; nothing known of another process counts any more."""
         self._revisions.clear()
         self._status = self._adjust(read_status(status))
@@ -48,7 +49,7 @@ class ServerNews:
         if self._status is not None:
             self._driver.tell(self._machine.server_status, self._adjust(self._status))
 
-    def take_status(self, status: types.ServerStatus) -> None:
+    def take_status(self, status: status_pb2.ServerStatus) -> None:
         """Take the server's status."""
         self._status = self._adjust(read_status(status))
         self._driver.tell(self._machine.server_status, self._status)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
-from kruntimes.runtime.v1 import capabilities_pb2, runtime_service_pb2, types_pb2
+from kruntimes.runtime.v1 import capabilities_pb2, runtime_service_pb2, status_pb2, types_pb2
 
 from tests.unit.proto import toolchains
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.toolchain
 ROOT = Path(__file__).resolve().parents[3]
 PROTO = ROOT / "proto"
 FILES = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
-MODULES = (capabilities_pb2, runtime_service_pb2, types_pb2)
+MODULES = (capabilities_pb2, runtime_service_pb2, status_pb2, types_pb2)
 
 
 def service() -> ServiceDescriptor:

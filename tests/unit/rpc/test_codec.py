@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from kruntimes.runtime.v1 import status_pb2
 from kruntimes.runtime.v1 import types_pb2 as types
 
 from kruntimes_core.daemon.server import ServerError, ServerRun, ServerStatus
@@ -87,17 +88,17 @@ def test_a_terminal_state_of_a_later_server_is_still_terminal() -> None:
 
 
 STATES = {
-    "accepting": (types.ACCEPT_STATE_ACCEPTING, AcceptState.ACCEPTING),
-    "full": (types.ACCEPT_STATE_SATURATED, AcceptState.SATURATED),
-    "going away": (types.ACCEPT_STATE_DRAINING, AcceptState.DRAINING),
-    "not ready": (types.ACCEPT_STATE_NOT_READY, AcceptState.NOT_READY),
+    "accepting": (status_pb2.ACCEPT_STATE_ACCEPTING, AcceptState.ACCEPTING),
+    "full": (status_pb2.ACCEPT_STATE_SATURATED, AcceptState.SATURATED),
+    "going away": (status_pb2.ACCEPT_STATE_DRAINING, AcceptState.DRAINING),
+    "not ready": (status_pb2.ACCEPT_STATE_NOT_READY, AcceptState.NOT_READY),
     "one of a later server": (9, AcceptState.NOT_READY),
 }
 
 
 @pytest.mark.parametrize(("state", "want"), STATES.values(), ids=STATES.keys())
 def test_a_status_is_read(state: int, want: AcceptState) -> None:
-    status = types.ServerStatus(instance_id="i", capacity=types.Capacity(total={"runs": 4}))
+    status = status_pb2.ServerStatus(instance_id="i", capacity=status_pb2.Capacity(total={"runs": 4}))
     status.accept_state = state  # type: ignore[assignment]
 
     assert read_status(status) == ServerStatus("i", want, {"runs": 4})

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Hashable, Iterable
 
 import pytest
 from kruntimes.runtime.v1 import runtime_service_pb2 as rpc
+from kruntimes.runtime.v1 import status_pb2
 from kruntimes.runtime.v1 import types_pb2 as pb
 from kruntimes.server import Refusal, RunKey
 from kruntimes.server.watch import Stream, Watchers
@@ -27,9 +28,9 @@ class FakeSource:
     def snapshot(self, key: RunKey) -> pb.Run:
         return pb.Run(key=pb.RunKey(run_uid=key.uid), revision=self.runs[key])
 
-    def status(self) -> pb.ServerStatus:
+    def status(self) -> status_pb2.ServerStatus:
         self.taken += 1
-        return pb.ServerStatus(accept_state=pb.AcceptState.ValueType(self.accepts))
+        return status_pb2.ServerStatus(accept_state=status_pb2.AcceptState.ValueType(self.accepts))
 
     def standing(self) -> Hashable:
         return self.accepts

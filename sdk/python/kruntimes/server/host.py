@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import uuid4
 
+from kruntimes.runtime.v1 import status_pb2
 from kruntimes.runtime.v1 import types_pb2 as pb
 from kruntimes.runtime.v1.runtime_service_pb2 import HandshakeRequest, StartRunRequest
 from kruntimes.server.author import (
@@ -137,7 +138,7 @@ class Host:
             work.snapshot = run
         return run
 
-    def status(self) -> pb.ServerStatus:
+    def status(self) -> status_pb2.ServerStatus:
         """The newest snapshot of the server."""
         return status_message(self.book, self._wall, self._wall.monotonic, self._spool.broken)
 

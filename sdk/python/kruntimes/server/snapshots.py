@@ -5,6 +5,7 @@ from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from kruntimes.runtime.v1 import status_pb2
 from kruntimes.runtime.v1 import types_pb2 as pb
 from kruntimes.server.author import STDERR, STDOUT, SYSTEM, End, RunError
 from kruntimes.server.bounds import MESSAGE_BYTES, fit
@@ -98,26 +99,26 @@ def _add_channels(run: pb.Run, output: Output, terminal: bool) -> None:
         )
 
 
-def status_message(book: Book, wall: Wall, started: float, disk_problem: str) -> pb.ServerStatus:
+def status_message(book: Book, wall: Wall, started: float, disk_problem: str) -> status_pb2.ServerStatus:
     """The snapshot of the server; `started` is when it began, `disk_problem` empty while output is kept."""
     draining = book.accepts is book.accepts.DRAINING
-    ready = pb.Condition(
+    ready = status_pb2.Condition(
         type="Ready",
         ok=not draining,
         reason="DRAINING" if draining else "SERVING",
         change_time=wall.at(book.drain_asked if book.drain_asked is not None else started),
     )
-    disk = pb.Condition(
+    disk = status_pb2.Condition(
         type="DiskOk",
         ok=not disk_problem,
         reason="WRITE_FAILED" if disk_problem else "WRITABLE",
         message=fit(disk_problem, MESSAGE_BYTES),
     )
-    return pb.ServerStatus(
+    return status_pb2.ServerStatus(
         instance_id=book.policy.instance,
         revision=book.status_revision,
-        accept_state=pb.AcceptState.ValueType(book.accepts),
-        capacity=pb.Capacity(
+        accept_state=status_pb2.AcceptState.ValueType(book.accepts),
+        capacity=status_pb2.Capacity(
             total=book.amounts.total,
             available=book.amounts.available(),
             max_outstanding_runs=book.policy.max_outstanding,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Hashable, Iterable
 from typing import Final, Protocol
 
 from kruntimes.runtime.v1 import runtime_service_pb2 as rpc
+from kruntimes.runtime.v1 import status_pb2
 from kruntimes.runtime.v1 import types_pb2 as pb
 from kruntimes.server.author import RunKey
 from kruntimes.server.refusals import refusal
@@ -31,7 +32,7 @@ class Source(Protocol):
     def snapshot(self, key: RunKey) -> pb.Run:
         """The newest snapshot of a known Run."""
 
-    def status(self) -> pb.ServerStatus:
+    def status(self) -> status_pb2.ServerStatus:
         """The newest snapshot of the server."""
 
     def standing(self) -> Hashable:
@@ -129,7 +130,7 @@ class Stream:
         self._sent[key] = revision
         return rpc.WatchResponse(run=self._source.snapshot(key))
 
-    def _take_status(self) -> pb.ServerStatus:
+    def _take_status(self) -> status_pb2.ServerStatus:
         self._status_pending = False
         self._status_at = self._loop.time()
         self._standing = self._source.standing()

@@ -12,6 +12,7 @@ import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import kruntimes.runtime.v1.capabilities_pb2
+import kruntimes.runtime.v1.status_pb2
 import kruntimes.runtime.v1.types_pb2
 import sys
 import typing
@@ -151,7 +152,7 @@ class HandshakeResponse(google.protobuf.message.Message):
         """Its bounds."""
 
     @property
-    def status(self) -> kruntimes.runtime.v1.types_pb2.ServerStatus:
+    def status(self) -> kruntimes.runtime.v1.status_pb2.ServerStatus:
         """Status now, to save a call."""
 
     def __init__(
@@ -165,7 +166,7 @@ class HandshakeResponse(google.protobuf.message.Message):
         limits: kruntimes.runtime.v1.capabilities_pb2.Limits | None = ...,
         parameters_schema: builtins.str = ...,
         config_schema: builtins.str = ...,
-        status: kruntimes.runtime.v1.types_pb2.ServerStatus | None = ...,
+        status: kruntimes.runtime.v1.status_pb2.ServerStatus | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["capabilities", b"capabilities", "limits", b"limits", "status", b"status"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
@@ -194,13 +195,13 @@ class GetServerStatusResponse(google.protobuf.message.Message):
 
     STATUS_FIELD_NUMBER: builtins.int
     @property
-    def status(self) -> kruntimes.runtime.v1.types_pb2.ServerStatus:
+    def status(self) -> kruntimes.runtime.v1.status_pb2.ServerStatus:
         """Status now."""
 
     def __init__(
         self,
         *,
-        status: kruntimes.runtime.v1.types_pb2.ServerStatus | None = ...,
+        status: kruntimes.runtime.v1.status_pb2.ServerStatus | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["status", b"status"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
@@ -503,7 +504,7 @@ class WatchResponse(google.protobuf.message.Message):
     FORGOTTEN_FIELD_NUMBER: builtins.int
     HEARTBEAT_FIELD_NUMBER: builtins.int
     @property
-    def server(self) -> kruntimes.runtime.v1.types_pb2.ServerStatus:
+    def server(self) -> kruntimes.runtime.v1.status_pb2.ServerStatus:
         """First message of every stream, later changes; capacity alone at most once a second."""
 
     @property
@@ -525,7 +526,7 @@ class WatchResponse(google.protobuf.message.Message):
     def __init__(
         self,
         *,
-        server: kruntimes.runtime.v1.types_pb2.ServerStatus | None = ...,
+        server: kruntimes.runtime.v1.status_pb2.ServerStatus | None = ...,
         run: kruntimes.runtime.v1.types_pb2.Run | None = ...,
         snapshot_end: Global___SnapshotEnd | None = ...,
         forgotten: kruntimes.runtime.v1.types_pb2.RunKey | None = ...,

@@ -237,38 +237,6 @@ OUTPUT_OVERFLOW_KEEP_TAIL: OutputOverflow.ValueType  # 2
 """Keep the last bytes."""
 Global___OutputOverflow: typing_extensions.TypeAlias = OutputOverflow
 
-class _AcceptState:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
-
-class _AcceptStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_AcceptState.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
-    ACCEPT_STATE_UNSPECIFIED: _AcceptState.ValueType  # 0
-    """Never sent."""
-    ACCEPT_STATE_ACCEPTING: _AcceptState.ValueType  # 1
-    """Takes Runs."""
-    ACCEPT_STATE_SATURATED: _AcceptState.ValueType  # 2
-    """Full; will take Runs again by itself."""
-    ACCEPT_STATE_DRAINING: _AcceptState.ValueType  # 3
-    """Going away; never again in this instance."""
-    ACCEPT_STATE_NOT_READY: _AcceptState.ValueType  # 4
-    """Not able to: still starting or its external system is away."""
-
-class AcceptState(_AcceptState, metaclass=_AcceptStateEnumTypeWrapper):
-    """Whether the server takes Runs."""
-
-ACCEPT_STATE_UNSPECIFIED: AcceptState.ValueType  # 0
-"""Never sent."""
-ACCEPT_STATE_ACCEPTING: AcceptState.ValueType  # 1
-"""Takes Runs."""
-ACCEPT_STATE_SATURATED: AcceptState.ValueType  # 2
-"""Full; will take Runs again by itself."""
-ACCEPT_STATE_DRAINING: AcceptState.ValueType  # 3
-"""Going away; never again in this instance."""
-ACCEPT_STATE_NOT_READY: AcceptState.ValueType  # 4
-"""Not able to: still starting or its external system is away."""
-Global___AcceptState: typing_extensions.TypeAlias = AcceptState
-
 @typing.final
 class RunKey(google.protobuf.message.Message):
     """Names one try of one Run; it is the idempotency key of the whole protocol."""
@@ -294,9 +262,7 @@ Global___RunKey: typing_extensions.TypeAlias = RunKey
 
 @typing.final
 class RunSpec(google.protobuf.message.Message):
-    """What to run. Immutable once accepted.
-    Numbers 5 and 19 stay free for functions and preparation.
-    """
+    """What to run. Immutable once accepted. Numbers 5 and 19 stay free for functions and preparation."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -377,9 +343,7 @@ class RunSpec(google.protobuf.message.Message):
     stdin: builtins.bytes
     """Whole standard input, closed after it; bounded by Limits."""
     parameters_json: builtins.str
-    """JSON object of runtime-specific settings, checked against
-    HandshakeResponse.parameters_schema; empty means none.
-    """
+    """JSON object of settings, checked against HandshakeResponse.parameters_schema; empty means none."""
     artifact_uri_prefix: builtins.str
     """Where a server with URI artifacts puts them."""
     priority: builtins.int
@@ -846,9 +810,7 @@ Global___DeviceList: typing_extensions.TypeAlias = DeviceList
 
 @typing.final
 class Run(google.protobuf.message.Message):
-    """Snapshot of one Run; every message about a Run carries all of it.
-    Number 14 stays free for functions.
-    """
+    """Snapshot of one Run, all of it in every message. Number 14 stays free for functions."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1286,156 +1248,3 @@ class OutputChannel(google.protobuf.message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___OutputChannel: typing_extensions.TypeAlias = OutputChannel
-
-@typing.final
-class Capacity(google.protobuf.message.Message):
-    """Capacity of the server; CapacityModel says how far it can be relied on."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    @typing.final
-    class TotalEntry(google.protobuf.message.Message):
-        DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.int
-        def __init__(
-            self,
-            *,
-            key: builtins.str = ...,
-            value: builtins.int = ...,
-        ) -> None: ...
-        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-
-    @typing.final
-    class AvailableEntry(google.protobuf.message.Message):
-        DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: builtins.int
-        VALUE_FIELD_NUMBER: builtins.int
-        key: builtins.str
-        value: builtins.int
-        def __init__(
-            self,
-            *,
-            key: builtins.str = ...,
-            value: builtins.int = ...,
-        ) -> None: ...
-        _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key", b"key", "value", b"value"]
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-
-    TOTAL_FIELD_NUMBER: builtins.int
-    AVAILABLE_FIELD_NUMBER: builtins.int
-    MAX_OUTSTANDING_RUNS_FIELD_NUMBER: builtins.int
-    QUEUED_RUNS_FIELD_NUMBER: builtins.int
-    ACTIVE_RUNS_FIELD_NUMBER: builtins.int
-    max_outstanding_runs: builtins.int
-    """Runs that may be not terminal at once; zero means no bound."""
-    queued_runs: builtins.int
-    """Runs QUEUED."""
-    active_runs: builtins.int
-    """Runs STARTING, RUNNING, SUSPENDED or STOPPING."""
-    @property
-    def total(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
-        """All there is, by resource name."""
-
-    @property
-    def available(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
-        """What is free, by resource name."""
-
-    def __init__(
-        self,
-        *,
-        total: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
-        available: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
-        max_outstanding_runs: builtins.int = ...,
-        queued_runs: builtins.int = ...,
-        active_runs: builtins.int = ...,
-    ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["active_runs", b"active_runs", "available", b"available", "max_outstanding_runs", b"max_outstanding_runs", "queued_runs", b"queued_runs", "total", b"total"]
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-
-Global___Capacity: typing_extensions.TypeAlias = Capacity
-
-@typing.final
-class Condition(google.protobuf.message.Message):
-    """One named truth about the server."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    TYPE_FIELD_NUMBER: builtins.int
-    OK_FIELD_NUMBER: builtins.int
-    REASON_FIELD_NUMBER: builtins.int
-    MESSAGE_FIELD_NUMBER: builtins.int
-    CHANGE_TIME_FIELD_NUMBER: builtins.int
-    type: builtins.str
-    """Name, for example BackendReachable."""
-    ok: builtins.bool
-    """True is the good state."""
-    reason: builtins.str
-    """UPPER_SNAKE word."""
-    message: builtins.str
-    """For people."""
-    @property
-    def change_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Last change."""
-
-    def __init__(
-        self,
-        *,
-        type: builtins.str = ...,
-        ok: builtins.bool = ...,
-        reason: builtins.str = ...,
-        message: builtins.str = ...,
-        change_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["change_time", b"change_time"]
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["change_time", b"change_time", "message", b"message", "ok", b"ok", "reason", b"reason", "type", b"type"]
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-
-Global___Condition: typing_extensions.TypeAlias = Condition
-
-@typing.final
-class ServerStatus(google.protobuf.message.Message):
-    """Snapshot of the server. Number 6 stays free for preparation."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    INSTANCE_ID_FIELD_NUMBER: builtins.int
-    REVISION_FIELD_NUMBER: builtins.int
-    ACCEPT_STATE_FIELD_NUMBER: builtins.int
-    CAPACITY_FIELD_NUMBER: builtins.int
-    CONDITIONS_FIELD_NUMBER: builtins.int
-    instance_id: builtins.str
-    """New on every process start."""
-    revision: builtins.int
-    """Strictly rising inside one instance_id."""
-    accept_state: Global___AcceptState.ValueType
-    """Whether Runs are taken."""
-    @property
-    def capacity(self) -> Global___Capacity:
-        """Capacity."""
-
-    @property
-    def conditions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Condition]:
-        """Conditions."""
-
-    def __init__(
-        self,
-        *,
-        instance_id: builtins.str = ...,
-        revision: builtins.int = ...,
-        accept_state: Global___AcceptState.ValueType = ...,
-        capacity: Global___Capacity | None = ...,
-        conditions: collections.abc.Iterable[Global___Condition] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["capacity", b"capacity"]
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["accept_state", b"accept_state", "capacity", b"capacity", "conditions", b"conditions", "instance_id", b"instance_id", "revision", b"revision"]
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-
-Global___ServerStatus: typing_extensions.TypeAlias = ServerStatus
