@@ -157,12 +157,12 @@ _DEPLOYMENT_SPEC: Object = {"replicas": 1, "revisionHistoryLimit": 10, "progress
 
 
 def _secret(obj: Object) -> Object:
-    obj = {"type": "Opaque"} | obj
-    texts: Any = obj.pop("stringData", None)
+    secret: Object = {"type": "Opaque", **obj}
+    texts = secret.pop("stringData", None)
     if isinstance(texts, dict):
         coded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
-        obj["data"] = {**(obj.get("data") or {}), **coded}
-    return obj
+        secret["data"] = {**(secret.get("data") or {}), **coded}
+    return secret
 
 
 def faults(kind: str, obj: Object, old: Object | None) -> list[FieldError]:

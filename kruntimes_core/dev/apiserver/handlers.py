@@ -1,6 +1,6 @@
 """The verbs of a resource: each reads its request, asks the store's side, and gives the answer's bytes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -114,7 +114,7 @@ class Handlers:
             if not isinstance(result, dict):
                 raise errors.bad_request("the patched object must be an object")
             warnings.extend(_unknown_fields(ask, result))
-            return bodies.checked_kind(result, replace(resource, version=_version(old)))
+            return result if _same_kind(result, old) else bodies.checked_kind(result, resource)
 
         return change, warnings
 
@@ -191,8 +191,8 @@ def patched(kind: str, old: Object, content: Any) -> Any:
     return patch.merge(old, content)
 
 
-def _version(obj: Object) -> str:
-    return str(obj["apiVersion"]).rpartition("/")[2]
+def _same_kind(new: Object, old: Object) -> bool:
+    return bool(new.get("kind") == old["kind"] and new.get("apiVersion") == old["apiVersion"])
 
 
 def _namespace(ask: Ask, body: Object) -> str | None:

@@ -164,7 +164,7 @@ def deletion(resource: Resource, old: Object, grace: int | None, time: str) -> O
     """What is left of an object that is to be deleted: marked and waiting, or nothing."""
     metadata = old["metadata"]
     seconds = _grace(resource, old, grace)
-    if not seconds and not metadata.get("finalizers"):
+    if not seconds and not _held(old):
         return None
     marked = metadata.get("deletionTimestamp")
     if marked and seconds >= int(metadata.get("deletionGracePeriodSeconds") or 0):
@@ -172,7 +172,18 @@ def deletion(resource: Resource, old: Object, grace: int | None, time: str) -> O
     change = {"deletionGracePeriodSeconds": seconds, "deletionTimestamp": marked or time}
     if resource.counts_generations:
         change["generation"] = int(metadata.get("generation") or 0) + 1
-    return old | {"metadata": metadata | change}
+    left = old | {"metadata": metadata | change}
+    return left | {"status": {"phase": "Terminating"}} if _is_namespace(old) else left
+
+
+def _is_namespace(obj: Object) -> bool:
+    return bool(obj["kind"] == "Namespace" and obj["apiVersion"] == "v1")
+
+
+def _held(obj: Object) -> bool:
+    """Whether something must happen before the object may go; of a namespace its content goes first."""
+    spec = obj.get("spec") if _is_namespace(obj) else None
+    return bool(obj["metadata"].get("finalizers") or (spec or {}).get("finalizers"))
 
 
 def _grace(resource: Resource, old: Object, asked: int | None) -> int:
@@ -189,6 +200,6 @@ def _grace(resource: Resource, old: Object, asked: int | None) -> int:
 def is_gone(obj: Object) -> bool:
     """Whether nothing keeps an object any more that is marked as deleted."""
     metadata = obj["metadata"]
-    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
+    if not metadata.get("deletionTimestamp") or _held(obj):
         return False
     return not metadata.get("deletionGracePeriodSeconds")

@@ -17,10 +17,9 @@ from kruntimes_core.dev.apiserver.store import Entry, Event, Store, decode
 from kruntimes_core.dev.apiserver.teardown import Teardown
 from kruntimes_core.dev.apiserver.watch import Hub
 from kruntimes_core.dev.apiserver.watch_stream import Watches
-from kruntimes_core.dev.apiserver.writes import Change, Place, Writes
+from kruntimes_core.dev.apiserver.writes import PROTECTED, Change, Place, Writes
 
 log = logging.getLogger(__name__)
-_NAMESPACES = ("default", "kube-system")
 
 
 def _with_spec(spec: Object) -> Change:
@@ -77,7 +76,7 @@ class Plane:
     async def prepare(self, crds: list[Object]) -> None:
         """Make sure of the namespaces and of these CRDs, in the form given here."""
         namespaces = self._resource("", "namespaces")
-        for name in _NAMESPACES:
+        for name in PROTECTED:
             if self.store.get(namespaces.bucket, ("", name)) is None:
                 await self.writes.create(namespaces, None, {"metadata": {"name": name}}, dry_run=False)
         resource = self._resource(definitions.GROUP, definitions.PLURAL)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from kruntimes_core.dev.apiserver.errors import ApiError, bad_request, expired
+from kruntimes_core.dev.apiserver.errors import ApiError, bad_request, expired, timeout
 from kruntimes_core.dev.apiserver.requests import Ask
 from kruntimes_core.dev.apiserver.resources import Resource
 from kruntimes_core.dev.apiserver.selectors import parse_fields, parse_labels
@@ -70,6 +70,8 @@ class Reads:
         if token:
             return self._next(token, limit)
         asked = ask.number("resourceVersion") or 0
+        if asked > self._store.committed:
+            raise timeout(f"Too large resource version: {asked}, current: {self._store.committed}")
         if ask.query.get("resourceVersionMatch") == "Exact" and asked != self._store.committed:
             raise expired(f"The provided resource version is too old: {asked} ({self._store.committed})")
         wanted = selection(ask)

@@ -13,6 +13,7 @@ from kruntimes_core.dev.apiserver.errors import ApiError, FieldError
 from kruntimes_core.dev.apiserver.resources import Object, Registry, Resource
 from kruntimes_core.dev.apiserver.store import Entry, Event, Key, Store, encode
 
+PROTECTED = ("default", "kube-system")
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_GENERATED = 63 - 5
 Change = Callable[[Object], Object]
@@ -180,6 +181,8 @@ class Writes:
         if entry is None:
             raise place.not_found()
         metadata = entry.obj["metadata"]
+        if resource.bucket == "/namespaces" and place.name in PROTECTED:
+            raise errors.forbidden("", "namespaces", place.name, "this namespace may not be deleted")
         if options.uid and options.uid != metadata["uid"]:
             raise place.conflict(_uid_text(options.uid, metadata["uid"]))
         if options.version and options.version != metadata["resourceVersion"]:
