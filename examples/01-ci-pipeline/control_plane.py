@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from leftovers import surroundings
+
 KRT: Final = str(Path(sys.executable).parent / "krt")
 PATIENCE: Final = 60.0
 
@@ -15,25 +17,27 @@ class NotUp(Exception):
     """It did not come up, or not down."""
 
 
-def krt(*arguments: str) -> str:
-    """Run one krt command; its own words explain a failure."""
-    done = subprocess.run([KRT, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
-    if done.returncode != 0:
-        raise NotUp(f"krt {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
 @contextmanager
-def control_plane(data: Path) -> Iterator[Path]:
-    """Start it on `data`, with a pool of two members; give its kubeconfig; take it all down again."""
+def control_plane(folder: Path) -> Iterator[Path]:
+    """Start it inside `folder`, with a pool of two members; give its kubeconfig; take it all down again."""
+    data, environment = folder / "data", surroundings(folder)
+
+    def krt(*arguments: str) -> None:
+        command = [KRT, *arguments, "--data", str(data)]
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        if done.returncode != 0:
+            raise NotUp(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
     try:
-        krt("dev", "up", "--detach", "--data", str(data), "--replicas", "2", "--slots", "4")
+        krt("dev", "up", "--detach", "--replicas", "2", "--slots", "4")
         yield data / "kubeconfig"
     except BaseException:
         show_logs(data)
         raise
     finally:
-        krt("dev", "down", "--data", str(data))
+        krt("dev", "down")
 
 
 def show_logs(data: Path) -> None:

@@ -1,16 +1,30 @@
-"""What a control plane left on the machine: processes, mounts, sockets, files; it removes nothing."""
+"""What a control plane left on the machine: processes, mounts, sockets, files; it removes nothing.
+
+All it may touch is told to it as one folder: its data, temporary files, sockets. So whatever still bears the
+folder's name, and every temporary file still in it, is a leftover.
+"""
 
 import os
-import tempfile
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-PROC = Path("/proc")
+PROC: Final = Path("/proc")
+LISTENING: Final = "0A"
 
 
-def leftovers(mark: str, ports: set[int]) -> list[str]:
-    """Everything that still bears `mark`, the name of the throw-away folder, or listens on one of `ports`."""
-    return [*processes(mark), *mounts(mark), *sockets(mark), *listeners(ports), *files(mark)]
+def surroundings(folder: Path) -> dict[str, str]:
+    """The environment that keeps its temporary files and sockets inside the folder."""
+    for name in ("tmp", "run"):
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
+    return os.environ | {"TMPDIR": str(folder / "tmp"), "XDG_RUNTIME_DIR": str(folder / "run")}
+
+
+def leftovers(folder: Path, ports: set[int]) -> list[str]:
+    """Whatever bears the folder's name, lies in its temporary folders, or listens on its ports."""
+    mark = folder.name
+    return [*processes(mark), *mounts(mark), *sockets(mark), *listeners(ports), *files(folder)]
 
 
 def processes(mark: str) -> Iterator[str]:
@@ -44,17 +58,19 @@ def sockets(mark: str) -> Iterator[str]:
 def listeners(ports: set[int]) -> Iterator[str]:
     """TCP ports of it that are still open."""
     for line in (PROC / "net/tcp").read_text().splitlines()[1:]:
-        address, state = line.split()[1], line.split()[3]
-        port = int(address.split(":")[1], 16)
-        if state == "0A" and port in ports:
+        fields = line.split()
+        port = int(fields[1].split(":")[1], 16)
+        if fields[3] == LISTENING and port in ports:
             yield f"listening port {port}"
 
 
-def files(mark: str) -> Iterator[str]:
-    """Files of that name in the folders for temporary ones."""
-    folders = {tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR", "/tmp"), "/dev/shm"}
-    for folder in sorted(folders):
-        try:
-            yield from (f"file {folder}/{name}" for name in os.listdir(folder) if mark in name)
-        except OSError:
-            continue  # there is no such folder here
+def files(folder: Path) -> Iterator[str]:
+    """What lies in its folders for temporary files and sockets."""
+    for name in ("tmp", "run"):
+        yield from (f"file {path}" for path in (folder / name).rglob("*"))
+
+
+if __name__ == "__main__":
+    found = leftovers(Path(sys.argv[1]), set())
+    print("\n".join(found))
+    sys.exit(1 if found else 0)

@@ -26,14 +26,14 @@ BOUND: Final = 100.0
 def main() -> int:
     """Bring it up, run the pipeline, take it down, and say how it went."""
     began = time.monotonic()
-    data = Path(tempfile.mkdtemp(prefix="kruntimes-demo-"))
+    folder = Path(tempfile.mkdtemp(prefix="kruntimes-demo-"))
     ports: set[int] = set()
     rows: list[report.Row] = []
     tree = sources.read_tree(ROOT)
     wanted = steps.pipeline(tree)
-    print(f"{len(tree.files)} tracked files; starting the control plane on {data}", flush=True)
+    print(f"{len(tree.files)} tracked files; starting the control plane in {folder}", flush=True)
     try:
-        with control_plane(data) as found:
+        with control_plane(folder) as found:
             ports = port_of(found)
             print(f"up after {time.monotonic() - began:.1f} s; {len(wanted)} Runs on two members", flush=True)
             started = time.monotonic()
@@ -45,13 +45,14 @@ def main() -> int:
     except (NotUp, kruntimes.KruntimesError) as error:
         print(f"the pipeline could not be run: {error}", file=sys.stderr)
     finally:
-        shutil.rmtree(data)
+        left = leftovers(folder, ports)
+        shutil.rmtree(folder)
     if len(rows) < len(wanted):
         return 1
     order = {step.name: number for number, step in enumerate(wanted)}
     rows.sort(key=lambda row: order[row.step])
     print("", report.table(rows), "", report.receipt(rows, wall), sep="\n")
-    return verdict(rows, leftovers(data.name, ports), time.monotonic() - began)
+    return verdict(rows, left, time.monotonic() - began)
 
 
 def verdict(rows: list[report.Row], left: list[str], spent: float) -> int:
