@@ -27,6 +27,8 @@ class Account:
     charges: dict[str, Amounts] = field(default_factory=dict)
     free: dict[str, int] = field(default_factory=dict)
     freeness: float = 0.0
+    # Its pool's count of wakes when it last got room.
+    freed: int = 0
 
     @property
     def capacity(self) -> Amounts:

@@ -47,3 +47,15 @@ def stopped_by(group: Group, account: Account) -> int:
         if not passes(group, account):
             return row
     return len(FILTERS)
+
+
+# The last filter is the one that most often stops a group that was stopped before.
+_LIKELIEST_FIRST = tuple(passes for passes, _ in reversed(FILTERS))
+
+
+def may_take(group: Group, account: Account) -> bool:
+    """Return whether no filter stops the group at this member."""
+    for passes in _LIKELIEST_FIRST:  # noqa: SIM110 a plain loop: this is asked most often of all
+        if not passes(group, account):
+            return False
+    return True

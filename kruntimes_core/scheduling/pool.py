@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterable
 
 from kruntimes_core.model.reasons import Reason
 from kruntimes_core.scheduling.accounts import Account, AccountKey
-from kruntimes_core.scheduling.filters import FILTERS, stopped_by
+from kruntimes_core.scheduling.filters import FILTERS, may_take, stopped_by
 from kruntimes_core.scheduling.shapes import Group, Rank, Shape
 
 PoolKey = tuple[str, str]
@@ -26,7 +25,8 @@ class Pool:
         self.parked: OrderedDict[Shape, Group] = OrderedDict()
         self._open: list[tuple[Rank, int, Group]] = []
         self._by_freeness: list[tuple[float, AccountKey, Account]] = []
-        self._freed: dict[AccountKey, Account] = {}
+        # Members in the order in which they last got room, and how often any did.
+        self._recent: OrderedDict[AccountKey, Account] = OrderedDict()
         self._wake = 0
         self._reopening = 0
         self._serial = 0
@@ -34,7 +34,7 @@ class Pool:
     @property
     def has_work(self) -> bool:
         """Return whether `next` or `wake` has something to look at."""
-        return bool(self._open) or bool(self.parked and (self._freed or self._reopening))
+        return bool(self._open or self._reopening) or self._next_parked() is not None
 
     @property
     def is_empty(self) -> bool:
@@ -64,6 +64,9 @@ class Pool:
         """Return the Run that goes next and its member; or the group just parked; or None: nobody goes."""
         while self._open:
             rank, _, group = heapq.heappop(self._open)
+            if group.offered != rank:
+                continue  # it was offered anew since
+            group.offered = None
             first = group.first()
             if first is None or group.parked or self.groups.get(group.shape) is not group:
                 continue
@@ -80,24 +83,37 @@ class Pool:
     def offer(self, group: Group) -> None:
         """Put an open group where its first Run belongs in the order."""
         first = group.first()
-        if first is not None:
+        if first is not None and group.offered != first[0]:
+            group.offered = first[0]
             self._serial += 1
             heapq.heappush(self._open, (first[0], self._serial, group))
 
     def _park(self, group: Group, reason: Reason) -> None:
         group.parked = True
         group.reason = reason
-        group.checked = self._wake
+        group.blocked = self._wake
         self.parked[group.shape] = group
+
+    def _next_parked(self) -> Group | None:
+        """Return the group parked longest, if any member got room since."""
+        group = next(iter(self.parked.values()), None)
+        return group if group is not None and group.blocked < self._wake else None
 
     # Members.
 
     def room_changed(self, account: Account) -> None:
         """Take note that a member may have more room than before: parked groups may fit."""
         self.sort(account)
-        if account.is_ready and self.parked:
-            self._freed[account.key] = account
+        if account.is_ready:
             self._wake += 1
+            account.freed = self._wake
+            self._recent[account.key] = account
+            self._recent.move_to_end(account.key)
+
+    def drop(self, account: Account) -> None:
+        """Take note that a member left the pool."""
+        self.accounts.pop(account.key, None)
+        self._recent.pop(account.key, None)
 
     def sort(self, account: Account) -> None:
         """Put a member where its freeness belongs."""
@@ -110,20 +126,14 @@ class Pool:
     def wake(self, batch: int) -> None:
         """Open some parked groups that may fit now; the others keep their turn for the next call."""
         for _ in range(batch):
-            group = next(iter(self.parked.values()), None)
+            group = next(iter(self.parked.values()), None) if self._reopening else self._next_parked()
             if group is None:
                 self._reopening = 0
-            elif self._reopening > 0:
-                self._reopening -= 1
-                self.open(group)
-                continue
-            if group is None or group.checked == self._wake:
-                self._freed.clear()
                 return
-            group.checked = self._wake
-            self.parked.move_to_end(group.shape)
-            if _fits_any(group, self._freed.values()):
-                self.open(group)
+            if self._reopening:
+                self._reopening -= 1
+                group.blocked = -1
+            self.open(group)
 
     def reopen(self) -> None:
         """Let `wake` look at every group parked now, whoever has room: the reason may have changed."""
@@ -139,19 +149,28 @@ class Pool:
         """Return the freest member that passes every filter; or the furthest reason why none does."""
         if not self.known:
             return None, Reason.NO_SUCH_RUNTIME
+        if group.blocked < 0:
+            return self._best_of_all(group)
+        # It fitted nobody then, so only those who got room since can take it.
+        best: Account | None = None
+        for account in reversed(self._recent.values()):
+            if account.freed <= group.blocked:
+                break
+            better = best is None or (-account.freeness, account.key) < (-best.freeness, best.key)
+            if better and may_take(group, account):
+                best = account
+        return best, group.reason
+
+    def _best_of_all(self, group: Group) -> tuple[Account | None, Reason]:
         tried: dict[AccountKey, tuple[float, AccountKey, Account]] = {}
         furthest, best = 0, None
         while self._by_freeness:
             entry = heapq.heappop(self._by_freeness)
-            account = entry[2]
-            if (
-                self.accounts.get(entry[1]) is not account
-                or -entry[0] != account.freeness
-                or not account.is_ready
-                or entry[1] in tried
-            ):
-                continue  # an entry from before; a newer one was pushed when it changed
-            tried[entry[1]] = entry
+            freeness, key, account = entry
+            stale = self.accounts.get(key) is not account or -freeness != account.freeness
+            if stale or not account.is_ready or key in tried:
+                continue  # a newer entry was pushed when it changed
+            tried[key] = entry
             row = stopped_by(group, account)
             if row == len(FILTERS):
                 best = account
@@ -160,7 +179,3 @@ class Pool:
         for entry in tried.values():
             heapq.heappush(self._by_freeness, entry)
         return best, FILTERS[furthest][1]
-
-
-def _fits_any(group: Group, accounts: Iterable[Account]) -> bool:
-    return any(stopped_by(group, account) == len(FILTERS) for account in accounts)

@@ -86,7 +86,7 @@ class Roster:
         account = self.accounts[(namespace, name, member.pod_uid)]
         account.show(None, account.seen)
         pool = self.pool((namespace, member.runtime))
-        pool.accounts.pop(account.key, None)
+        pool.drop(account)
         self._offer_changed(pool, account)
         self._drop_if_unused(account)
         self.drop_if_empty(pool)

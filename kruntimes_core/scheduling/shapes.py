@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
+from kruntimes_core.model.reasons import Reason
 from kruntimes_core.model.resources import Amounts
 from kruntimes_core.model.run import Run
 
@@ -33,11 +34,13 @@ class Group:
     requests: Amounts
     parked: bool = False
     # Why the first one did not fit when the group was parked.
-    reason: str = ""
+    reason: Reason = Reason.NO_ROOM
     # The last such reason its first Runs were told.
-    told: str = ""
-    # The last wake of its pool that looked at it.
-    checked: int = 0
+    told: Reason | None = None
+    # The rank under which its pool has it in the order, if it has.
+    offered: Rank | None = None
+    # The count of its pool's wakes up to which it fits nobody; below zero: that is not known.
+    blocked: int = -1
     ranks: dict[str, Rank] = field(default_factory=dict)
     _heap: list[tuple[Rank, str]] = field(default_factory=list)
 

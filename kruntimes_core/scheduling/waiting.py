@@ -29,9 +29,9 @@ def seconds_in_queue(run: Run, now: Instant, seen_for: float) -> float:
     return max((now.wall - run.created).total_seconds() - _CREATED_ROUNDING, seen_for)
 
 
-def hold(run: Run, reason: str) -> Hold:
+def hold(run: Run, reason: Reason) -> Hold:
     """Return the writing of why a Run waits."""
-    return Hold(run, Held(reason, _MESSAGES[Reason(reason)].format(runtime=run.runtime, wanted=_wanted(run))))
+    return Hold(run, Held(reason, _MESSAGES[reason].format(runtime=run.runtime, wanted=_wanted(run))))
 
 
 def cancel(run: Run, now: Instant) -> End:
