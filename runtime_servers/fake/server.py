@@ -132,7 +132,8 @@ class Play:
         if script.bug == "wait":
             raise RuntimeError("the script asked for a bug in wait")
         if script.start_for and await self._interrupted(script.start_for):
-            return await self._stop()
+            await self._stop()
+            return End()  # no code and no signal: nothing ran
         self._run.running()
         self._write()
         waits = script.hold or script.run_for > 0
