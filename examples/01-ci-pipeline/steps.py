@@ -1,7 +1,7 @@
 """The pipeline as a list of Runs, each with the end it must have; it talks to nobody."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -55,9 +55,18 @@ def outputs_are(**want: object) -> Callable[[Result], str]:
     return judge
 
 
-def pipeline(tree: Tree) -> list[Step]:
-    """The whole list: the work, and beside it the awkward ones."""
-    return [*awkward_slow(), *unit_tests(tree), *compilation(tree), hashing(tree), *awkward_quick()]
+def pipeline(tree: Tree, hidden: Path | None = None) -> list[Step]:
+    """The work, and beside it the awkward ones; with `hidden` the work cannot read that clone."""
+    work = [*unit_tests(tree), *compilation(tree), hashing(tree)]
+    if hidden is not None:
+        work = [unable_to_read(hidden, step) for step in work]
+    return [*awkward_slow(), *work, *awkward_quick()]
+
+
+def unable_to_read(clone: Path, step: Step) -> Step:
+    """The same step in a namespace where the clone is not there: proof that its sources travelled with it."""
+    source = script("hide.sh") + step.options["source"]
+    return replace(step, options={**step.options, "source": source, "env": {"CLONE": str(clone)}})
 
 
 def hashing(tree: Tree) -> Step:
