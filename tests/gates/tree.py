@@ -1,5 +1,6 @@
 """Rules on the tracked files themselves: size, and what they must not mention; it reads and never edits."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LONGEST_FILE: Final = 400
+LONGEST_FUNCTION: Final = 40
+# What a comment above a longer function begins with, and then says why.
+EXCUSE: Final = "# Long:"
 WRITTEN_BY_HAND: Final = frozenset({".py", ".proto", ".sh", ".js", ".go", ".mk", ".md"})
 GENERATED: Final = ("sdk/python/kruntimes/runtime/",)
 # The protocol's text is read as one page, and a changelog only grows.
@@ -54,6 +58,18 @@ def complaints(name: str, text: str) -> Iterator[str]:
             yield f"{name}:{number}: a unit test waits for a condition, never for a time"
 
 
+def long_functions(name: str, text: str) -> Iterator[str]:
+    """Functions that want to be two, unless a comment above says why they are one."""
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        length = (node.end_lineno or node.lineno) - first + 1
+        if length > LONGEST_FUNCTION and EXCUSE not in lines[first - 2]:
+            yield f"{name}:{node.lineno}: {node.name} has {length} lines, more than {LONGEST_FUNCTION}"
+
+
 def main() -> int:
     """Read every tracked text file and print what is wrong."""
     found: list[str] = []
@@ -63,6 +79,8 @@ def main() -> int:
         except UnicodeDecodeError:  # not a text
             continue
         found += complaints(name, text)
+        if name.endswith(".py") and not name.startswith(GENERATED):
+            found += long_functions(name, text)
     print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 

@@ -27,3 +27,13 @@ def test_refused(case: str) -> None:
 @pytest.mark.parametrize("case", ALLOWED)
 def test_allowed(case: str) -> None:
     assert list(tree.complaints(*ALLOWED[case])) == []
+
+
+def function(lines: int, before: str = "") -> str:
+    return f"{before}def f():\n" + "    x = 1\n" * (lines - 1)
+
+
+def test_a_long_function_is_refused_unless_a_comment_says_why() -> None:
+    assert list(tree.long_functions("a.py", function(40))) == []
+    assert list(tree.long_functions("a.py", function(41))) == ["a.py:1: f has 41 lines, more than 40"]
+    assert list(tree.long_functions("a.py", function(41, "# Long: one table of steps.\n"))) == []
