@@ -151,15 +151,19 @@ class Client:
             async with self._open(request, read_timeout) as response:
                 if response.status >= 300:
                     await _body(response)
-                yield []
-                async for piece in response.content.iter_any():
-                    rest += piece
-                    if (end := rest.rfind(b"\n")) < 0:
-                        _bound(rest, path)
-                        continue
-                    whole = bytes(rest[:end])
-                    del rest[: end + 1]
-                    yield whole.split(b"\n")
+                try:
+                    yield []
+                    async for piece in response.content.iter_any():
+                        rest += piece
+                        if (end := rest.rfind(b"\n")) < 0:
+                            _bound(rest, path)
+                            continue
+                        whole = bytes(rest[:end])
+                        del rest[: end + 1]
+                        yield whole.split(b"\n")
+                finally:
+                    # Left early, a TLS connection would linger until the server, too, agrees to its end.
+                    _abort(response)
         if rest:
             yield [bytes(rest)]
 
@@ -201,6 +205,11 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     if response.status >= 300:
         raise from_response(response.status, body, response.headers.get("Retry-After"))
     return body
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 def _encoded(body: Body | None) -> bytes | None:

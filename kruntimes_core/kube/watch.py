@@ -18,7 +18,7 @@ from kruntimes_core.kube.kinds import Kind
 from kruntimes_core.kube.mirror import Changed, Gone, Mirror, Observed
 
 PAGE = 500
-LONGEST_PAUSE = 3.0
+LONGEST_PAUSE = 2.0
 SHORTEST_WATCH = 1.0
 
 log = logging.getLogger(__name__)
