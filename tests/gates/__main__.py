@@ -37,7 +37,7 @@ def environment() -> dict[str, str]:
     tools = str(Path(sys.executable).parent)
     return os.environ | {
         "PATH": tools + os.pathsep + os.environ.get("PATH", os.defpath),
-        "BUF_CACHE_DIR": str(ROOT / ".venv" / "cache" / "buf"),
+        "BUF_CACHE_DIR": str(Path(sys.prefix) / "cache" / "buf"),
     }
 
 
