@@ -200,3 +200,10 @@ async def test_large_pages_are_cut_by_their_bytes(client: Client) -> None:
     assert page.next_page_token
     rest = await client.call("ListRuns", rpc.ListRunsRequest(page_size=1000, page_token=page.next_page_token))
     assert len(page.runs) + len(rest.runs) == 80
+
+
+async def test_a_refusal_of_any_text_fits_into_the_answer(client: Client) -> None:
+    """A schema error quotes what was sent, which can be long and no valid text."""
+    for wrong in ("x" * 60_000, "\ud800"):
+        with refused("INVALID_ARGUMENT", "PARAMETERS_INVALID"):
+            await client.start(script={"run_for": wrong})

@@ -11,6 +11,7 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[im
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from kruntimes.server.author import Code, Refusal
+from kruntimes.server.bounds import MESSAGE_BYTES, fit
 
 DOMAIN: Final = "runtime.kruntimes.io"
 DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -20,7 +21,8 @@ CODES: Final[Mapping[Code, grpc.StatusCode]] = {code: grpc.StatusCode[code.value
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], refused: Refusal) -> NoReturn:
     """End the call with the code of the refusal, an ErrorInfo and, where it says when, a RetryInfo."""
-    status = Status(code=CODES[refused.code].value[0], message=refused.message)
+    message = fit(refused.message, MESSAGE_BYTES)  # details travel as headers, which are bounded to 8 KiB
+    status = Status(code=CODES[refused.code].value[0], message=message)
     info = AnyMessage()
     info.Pack(ErrorInfo(reason=refused.reason, domain=DOMAIN))
     status.details.append(info)
@@ -31,5 +33,5 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], refused: Refusal) -
         retry.Pack(RetryInfo(retry_delay=delay))
         status.details.append(retry)
     trailer = ((DETAILS_KEY, status.SerializeToString()),)
-    await context.abort(CODES[refused.code], refused.message, trailer)
+    await context.abort(CODES[refused.code], message, trailer)
     raise AssertionError("abort returned")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from kruntimes.runtime.v1 import runtime_service_pb2 as rpc
@@ -55,7 +55,7 @@ class Reading:
         cursors = [_Cursor(cursor.channel, cursor.offset) for cursor in request.cursors]
         return cls(output, request.follow, request.limit_bytes or None, cursors)
 
-    async def parts(self) -> AsyncIterator[rpc.ReadOutputResponse]:
+    async def parts(self) -> AsyncGenerator[rpc.ReadOutputResponse, None]:
         """Chunks, one end per channel that is closed, and heartbeats while following in silence."""
         self.output.listeners.append(self._wake.set)
         try:

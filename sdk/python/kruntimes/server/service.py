@@ -2,7 +2,8 @@
 # ruff: noqa: N802 (the methods bear the names of the RPCs)
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
 import grpc.aio
@@ -108,35 +109,13 @@ class RuntimeService(RuntimeServiceServicer):
 
     async def Watch(self, request: rpc.WatchRequest, context: Context) -> None:  # type: ignore[override]
         """A full snapshot, then every change."""
-        stream = None
-        try:
-            self._enter(context)
-            stream = self._host.watchers.open(_heartbeat(request))
-            async for event in stream.events():
-                await context.write(event)
-        except Refusal as refused:
-            await abort(context, refused)
-        finally:
-            if stream is not None:
-                self._host.watchers.close(stream)
+        await self._answer(self._watch, request, context)
 
-    async def ReadOutput(
+    async def ReadOutput(  # type: ignore[override]
         self, request: rpc.ReadOutputRequest, context: Context
-    ) -> AsyncIterator[rpc.ReadOutputResponse]:
+    ) -> None:
         """Bytes of output channels from given offsets."""
-        self._readers += 1
-        try:
-            self._enter(context)
-            if self._readers > MAX_READERS:
-                raise refusal("TOO_MANY_STREAMS", most=MAX_READERS)
-            check_request(request)
-            reading = Reading.of(self._host.output(_key(request.key)), request)
-            async for part in reading.parts():
-                yield part
-        except Refusal as refused:
-            await abort(context, refused)
-        finally:
-            self._readers -= 1
+        await self._answer(self._read, request, context)
 
     # What they do
 
@@ -158,6 +137,28 @@ class RuntimeService(RuntimeServiceServicer):
         except Exception:  # a bug of ours ends one call, with the code that says so
             log.exception("%s failed", method.__name__)
             await abort(context, Refusal(Code.INTERNAL, "SERVER_BUG", "The server failed; its log says how."))
+
+    async def _watch(self, request: rpc.WatchRequest, context: Context) -> None:
+        stream = self._host.watchers.open(_heartbeat(request))
+        try:
+            async with aclosing(stream.events()) as events:
+                async for event in events:
+                    await context.write(event)
+        finally:
+            self._host.watchers.close(stream)
+
+    async def _read(self, request: rpc.ReadOutputRequest, context: Context) -> None:
+        check_request(request)
+        reading = Reading.of(self._host.output(_key(request.key)), request)
+        if self._readers >= MAX_READERS:
+            raise refusal("TOO_MANY_STREAMS", most=MAX_READERS)
+        self._readers += 1
+        try:
+            async with aclosing(reading.parts()) as parts:
+                async for part in parts:
+                    await context.write(part)
+        finally:
+            self._readers -= 1
 
     async def _handshake(self, request: rpc.HandshakeRequest, _: Context) -> rpc.HandshakeResponse:
         self._host.shake_hands(request)

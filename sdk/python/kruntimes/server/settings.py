@@ -37,7 +37,10 @@ class Settings:
             if value:
                 raise refusal(self._reason, why="is set, and this server takes no such settings")
             return value
-        for broken in self._validator.iter_errors(value):
-            where = "/".join(str(part) for part in broken.instance_path)
-            raise refusal(self._reason, why=f"breaks the schema at /{where}: {broken.message}")
+        try:
+            for broken in self._validator.iter_errors(value):
+                where = "/".join(str(part) for part in broken.instance_path)
+                raise refusal(self._reason, why=f"breaks the schema at /{where}: {broken.message}")
+        except UnicodeEncodeError as error:
+            raise refusal(self._reason, why="holds half of a surrogate pair") from error
         return value

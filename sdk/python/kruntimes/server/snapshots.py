@@ -113,6 +113,7 @@ def status_message(book: Book, wall: Wall, started: float, disk_problem: str) ->
         ok=not disk_problem,
         reason="WRITE_FAILED" if disk_problem else "WRITABLE",
         message=fit(disk_problem, MESSAGE_BYTES),
+        change_time=wall.at(started),
     )
     return status_pb2.ServerStatus(
         instance_id=book.policy.instance,

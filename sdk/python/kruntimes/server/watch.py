@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Hashable, Iterable
+from collections.abc import AsyncGenerator, Hashable, Iterable
 from typing import Final, Protocol
 
 from kruntimes.runtime.v1 import runtime_service_pb2 as rpc
@@ -87,7 +87,7 @@ class Stream:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def events(self) -> AsyncIterator[rpc.WatchResponse]:
+    async def events(self) -> AsyncGenerator[rpc.WatchResponse, None]:
         """Status, every Run, SnapshotEnd, then changes and heartbeats. Ends by Refusal only."""
         yield rpc.WatchResponse(server=self._take_status())
         for key in list(self._source.keys()):
