@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,7 @@ class Api:
         self, method: str, path: str, body: Any = None, kind: str = "application/json", **headers: str
     ) -> Answer:
         """One request; a body that is bytes goes as it is."""
-        data = body if body is None or isinstance(body, (bytes, BytesIO)) else msgspec.json.encode(body)
+        data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         named = {"Content-Type": kind} | {key.replace("_", "-"): value for key, value in headers.items()}
         async with self.session.request(method, self.address + path, data=data, headers=named) as response:
             content = await response.read()

@@ -74,8 +74,10 @@ async def test_versions_rise_over_a_restart_and_older_ones_are_gone(server: Serv
     async with connected(server) as api:
         old = (await api.create(RUNS, make_run("a"))).version
         await api.create(RUNS, make_run("b"))
-        last = (await api.delete(f"{RUNS}/b")) and (await api.get(RUNS)).version
-        page = (await api.create(RUNS, make_run("c"))) and (await api.get(f"{RUNS}?limit=1")).body["metadata"]
+        await api.delete(f"{RUNS}/b")
+        last = (await api.get(RUNS)).version
+        await api.create(RUNS, make_run("c"))
+        page = (await api.get(f"{RUNS}?limit=1")).body["metadata"]
     server.kill()
     server.start()
     async with connected(server) as api:

@@ -1,10 +1,14 @@
 """The API server as a process: objects, their metadata, and the words of its errors."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator
-from io import BytesIO
+from contextlib import closing
+from http.client import HTTPSConnection
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.apiserver_process import (
     CONFIG_MAPS,
@@ -100,8 +104,18 @@ async def test_bodies_that_cannot_be_read_are_refused(api: Api) -> None:
     assert (await api.create(RUNS, b"[]")).status == 400
     assert (await api.create(RUNS, make_config_map("a"))).status == 400
     assert (await api.call("POST", RUNS, make_run("a"), "text/plain")).status == 415
-    large = await api.create(RUNS, BytesIO(b" " * (3 * 1024 * 1024 + 1)))
-    assert (large.status, large.body["message"]) == (413, "Request entity too large: limit is 3145728")
+
+
+def test_a_body_over_the_limit_is_refused(server: ServerProcess) -> None:
+    config = yaml.safe_load(server.kubeconfig.read_text())
+    tls = ssl.create_default_context(cafile=config["clusters"][0]["cluster"]["certificate-authority"])
+    headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
+    connection = HTTPSConnection("127.0.0.1", int(server.address.rpartition(":")[2]), context=tls)
+    with closing(connection):
+        connection.request("POST", RUNS, b" " * (3 * 1024 * 1024 + 1), headers)
+        response = connection.getresponse()
+        assert response.status == 413
+        assert b'"message":"Request entity too large: limit is 3145728"' in response.read()
 
 
 async def test_a_body_in_yaml_is_read(api: Api) -> None:
@@ -165,7 +179,7 @@ async def test_of_two_writers_of_one_version_one_wins(api: Api) -> None:
 async def test_json_patches(api: Api) -> None:
     await api.create(CONFIG_MAPS, make_config_map("patched", a="1"))
 
-    async def patch(*operations: object) -> tuple[int, str]:
+    async def patch(*operations: object) -> tuple[int, Any]:
         got = await api.call("PATCH", f"{CONFIG_MAPS}/patched", list(operations), JSON_PATCH)
         return got.status, got.body.get("message", got.body.get("data"))
 

@@ -169,7 +169,11 @@ async def test_unknown_fields_are_pruned_told_or_refused(api: Api) -> None:
 
 
 async def test_a_runtime_needs_its_runtime_container(api: Api) -> None:
-    body = {"apiVersion": "kruntimes.io/v1alpha1", "kind": "Runtime", "metadata": {"name": "bad"}}
+    body: dict[str, Any] = {
+        "apiVersion": "kruntimes.io/v1alpha1",
+        "kind": "Runtime",
+        "metadata": {"name": "bad"},
+    }
     body["spec"] = {"template": {"spec": {"containers": [{"name": "other", "image": "x", "free": {"a": 1}}]}}}
     runtimes = RUNS.replace("runs", "runtimes")
     refused = await api.create(runtimes, body)
