@@ -14,6 +14,7 @@ from kruntimes_core.pools.pool import Object, Pool, as_quantity
 
 TAKES_RUNS = frozenset({AcceptState.ACCEPTING, AcceptState.SATURATED})
 LONGEST_MESSAGE = 4096
+TEMPLATE_REFUSED = "TemplateRefused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def is_ready(member: Member) -> bool:
 
 def refused(refusals: Sequence[Refusal]) -> Verdict:
     """Say why a pool is not made; one that was made before from another template goes on as it is."""
-    return Verdict(False, "TemplateRefused", "; ".join(str(refusal) for refusal in refusals))
+    return Verdict(False, TEMPLATE_REFUSED, "; ".join(str(refusal) for refusal in refusals))
 
 
 def rejected(message: str) -> Verdict:
@@ -46,16 +47,14 @@ def name_taken(pool: Pool) -> Verdict:
     return Verdict(False, "NameTaken", f"a Deployment or ServiceAccount {what}")
 
 
-def judge_members(pool: Pool, deployment: Object | None, ready: int) -> Verdict:
+def judge_members(pool: Pool, deployment: Object | None, members: Iterable[Member]) -> Verdict:
     """Say whether as many members take Runs as are wanted."""
-    if ready >= pool.replicas:
-        shown = (
-            "the pool is scaled to zero"
-            if pool.replicas == 0
-            else f"{ready} of {pool.replicas} members ready"
-        )
-        return Verdict(True, "ScaledToZero" if pool.replicas == 0 else "MembersReady", shown)
+    ready = sum(map(is_ready, members))
     message = f"{ready} of {pool.replicas} members ready"
+    if pool.replicas == 0:
+        return Verdict(True, "ScaledToZero", "no member is wanted")
+    if ready >= pool.replicas:
+        return Verdict(True, "MembersReady", message)
     for condition in ((deployment or {}).get("status") or {}).get("conditions") or ():
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
             return Verdict(False, "PodsRefused", f"{message}; {condition.get('message', '')}")
