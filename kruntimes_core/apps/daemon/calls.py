@@ -1,11 +1,13 @@
 """Carries out the calls a Run needs at the runtime server, and says what it answered; decides nothing."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable
 from typing import Final
 
 from kruntimes.runtime.v1 import runtime_service_pb2 as wire
 from kruntimes.runtime.v1.types_pb2 import Run as WireRun
 
+from kruntimes_core.apps.daemon.preparation import Preparation
 from kruntimes_core.clock import Clock
 from kruntimes_core.daemon.instructions import (
     Answered,
@@ -19,7 +21,6 @@ from kruntimes_core.daemon.instructions import (
     TooLate,
 )
 from kruntimes_core.kube.codec import spec_digest
-from kruntimes_core.model.identity import RunKey
 from kruntimes_core.rpc.client import DEADLINE, RuntimeClient
 from kruntimes_core.rpc.codec import read_run
 from kruntimes_core.rpc.errors import CallFailed
@@ -36,13 +37,13 @@ class Calls:
         self,
         client: RuntimeClient,
         clock: Clock,
-        workspace_of: Callable[[RunKey], str],
-        after_start: Callable[[], None],
+        preparation: Preparation,
+        started: asyncio.Event,
     ) -> None:
         self._client = client
         self._clock = clock
-        self._workspace_of = workspace_of
-        self._after_start = after_start
+        self._preparation = preparation
+        self._started = started
 
     async def start(self, order: Start) -> Outcome:
         """StartRun, with a deadline that ends no later than the order's own."""
@@ -50,11 +51,11 @@ class Calls:
         left = order.not_after - now.monotonic
         if left < SHORTEST:
             return TooLate()
-        workspace = self._workspace_of(order.key)
+        workspace = self._preparation.path(order.key)
         digest = spec_digest(order.run.spec)
         request = start_request(order.run, digest, workspace, order.instance, now.wall)
         outcome = await _answer(self._client.start(request, min(left, DEADLINE)))
-        self._after_start()
+        self._started.set()
         return outcome
 
     async def cancel(self, order: Cancel) -> Outcome:
@@ -74,6 +75,7 @@ class Calls:
             await self._client.forget(to_wire(order.key), order.stop)
         except CallFailed as failed:
             return Refused(failed.code, failed.reason, failed.message)
+        self._preparation.let_go(order.key)
         return Done()
 
 

@@ -29,7 +29,8 @@ class Preparation:
     def __init__(self, workspaces: Workspaces) -> None:
         self._workspaces = workspaces
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="workspace")
-        self._leftovers = workspaces.names()
+        # What nobody seemed to own when it was last looked at: it goes if that is still so the next time.
+        self._unowned = workspaces.names()
         self._made: set[str] = set()
         self.parameters = Parameters("")
 
@@ -50,11 +51,16 @@ class Preparation:
 
     async def clear(self, order: Clear) -> Outcome:
         """Remove a directory that was never handed over."""
+        self.let_go(order.key)
         return await self._aside(self._clear, name_workspace(order.key))
 
-    async def sweep(self, keep: frozenset[str]) -> None:
-        """Remove what daemons before this one left and never handed over; `keep` is what the server has."""
-        await self._aside(self._sweep, keep)
+    def let_go(self, key: RunKey) -> None:
+        """The directory is no longer ours to keep: who had it removes it, or else the next sweeps do."""
+        self._made.discard(name_workspace(key))
+
+    async def sweep(self, held: frozenset[str]) -> None:
+        """Remove what was unowned the last time already; `held` are the directories of the server's Runs."""
+        await self._aside(self._sweep, held)
 
     async def _aside(self, act: Callable[[Given], Outcome], given: Given) -> Outcome:
         try:
@@ -81,8 +87,10 @@ class Preparation:
             log.warning("the directory %s is left behind: %s", name, error)
         return Done()
 
-    def _sweep(self, keep: frozenset[str]) -> Outcome:
-        for name in sorted(self._leftovers - keep):
+    def _sweep(self, held: frozenset[str]) -> Outcome:
+        unowned = self._workspaces.names() - held - self._made
+        for name in sorted(unowned & self._unowned):
             if name not in self._made:
                 self._clear(name)
+        self._unowned = unowned
         return Done()

@@ -110,7 +110,7 @@ def _carriers(
     api: Client, server: RuntimeClient, preparation: Preparation, parts: Parts
 ) -> Mapping[type[OfRun], Carrier]:
     clock = parts.driver.clock
-    calls = Calls(server, clock, preparation.path, parts.session.started.set)
+    calls = Calls(server, clock, preparation, parts.session.started)
     tails = Tails(server)
     reports = Reports(api, clock, tails)
     return {

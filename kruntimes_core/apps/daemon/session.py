@@ -26,6 +26,7 @@ FEATURE_LEVEL: Final = 1
 PATIENCE: Final = 10.0
 HEARTBEAT: Final = 10.0
 AUDIT_EVERY: Final = 60.0
+SWEEP_EVERY: Final = 60.0
 # What Watch may need to tell of a change that a list shows already.
 AUDIT_GRACE: Final = 2.0
 FIRST_POLL: Final = 0.05
@@ -140,6 +141,8 @@ class Session:
             await asyncio.sleep(self._settings.daemon_timeout / 3)
 
     async def _sweep(self) -> None:
-        """Once it is known what the server holds, remove what nobody owns."""
+        """Once it is known what the server holds, and now and then, remove directories that nobody owns."""
         await self.news.whole.wait()
-        await self._preparation.sweep(frozenset(map(name_workspace, self.news.keys)))
+        while True:
+            await self._preparation.sweep(frozenset(map(name_workspace, self.news.keys)))
+            await asyncio.sleep(SWEEP_EVERY)

@@ -87,10 +87,27 @@ async def test_a_fault_of_the_disk_is_the_members(preparation: Preparation, tmp_
     assert isinstance(outcome, Broken)
 
 
-async def test_what_nobody_owns_is_swept(preparation: Preparation, tmp_path: Path) -> None:
+async def test_what_a_daemon_before_this_one_left_is_swept(preparation: Preparation, tmp_path: Path) -> None:
     await preparation.fill(order({}, uid="left"))
     await preparation.fill(order({}, uid="new"))
 
     await preparation.sweep(frozenset({"held-1"}))
 
     assert names(tmp_path) == {"held-1", "left-1", "new-1"}
+
+
+async def test_what_a_server_leaves_is_swept_at_the_second_look(
+    preparation: Preparation, tmp_path: Path
+) -> None:
+    fill = order({}, uid="forgotten")
+    await preparation.fill(fill)
+    preparation.let_go(fill.key)
+
+    await preparation.sweep(frozenset({"held-1"}))
+    assert names(tmp_path) == {"held-1", "forgotten-1"}
+
+    await preparation.sweep(frozenset())
+    assert names(tmp_path) == {"held-1"}
+
+    await preparation.sweep(frozenset())
+    assert names(tmp_path) == set()
