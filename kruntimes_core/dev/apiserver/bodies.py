@@ -6,7 +6,7 @@ import msgspec
 import yaml
 from aiohttp import web
 
-from kruntimes_core.dev.apiserver import patch
+from kruntimes_core.dev.apiserver import patch, protobuf
 from kruntimes_core.dev.apiserver.errors import MAX_BODY, ApiError, bad_request, too_large, unsupported_media
 from kruntimes_core.dev.apiserver.resources import Object, Resource
 from kruntimes_core.dev.apiserver.store import decode
@@ -42,6 +42,8 @@ def _decoded(content: bytes, kind: str) -> Any:
 async def read_object(request: web.BaseRequest, resource: Resource) -> Object:
     """The object of a create or update, of the resource's own version and kind."""
     kind = media_type(request)
+    if kind == protobuf.MEDIA_TYPE and not resource.custom:
+        return checked_kind(protobuf.decode(await read_bytes(request)), resource)
     if kind not in (_JSON, _YAML):
         raise unsupported_media((_JSON, _YAML))
     body = _decoded(await read_bytes(request), kind)
