@@ -10,6 +10,9 @@ from kruntimes_core.model.identity import RunKey
 from kruntimes_core.model.reasons import Reason
 from kruntimes_core.model.run import Run
 
+# What a daemon may write.
+Writable = Delivered | Started | HandedBack | Requeued | Ended
+
 # --- Instructions for the whole member; they are answered by the machine's own inputs. ---
 
 
@@ -112,7 +115,7 @@ class Write:
     number: int
     key: RunKey
     run: Run
-    event: Delivered | Started | HandedBack | Requeued | Ended
+    event: Writable
 
 
 OfRun = Fill | Clear | Start | Cancel | Forget | Look | Collect | Write

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kruntimes_core.model.attempts import ALLOWANCE, Allowance
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -29,10 +31,8 @@ class Settings:
     hand_back_delay: float = 0.5
     # Grace of a Run that names none, where this daemon has to wait it out.
     default_grace: float = 30.0
-    # Requeues for losses; the next loss fails the Run.
-    max_losses: int = 3
-    # Retry backoff doubles up to this.
-    longest_backoff: float = 300.0
+    # How many lost attempts are made good.
+    allowance: Allowance = ALLOWANCE
 
 
 DEFAULTS = Settings()

@@ -130,11 +130,11 @@ class Cycle:
                 return waiting.time_out(run, now)
             return None
         if item.account is not None and item.account.lost:
-            return failover.after_loss(run, now, self.settings)
+            return failover.when_member_lost(run, now, self.settings)
         if run.phase is Phase.SCHEDULED and run.delivered is None:
             deadline = self.ledger.start_deadline(item)
             if now.monotonic >= deadline:
-                return failover.after_start_deadline(run, now, self.settings)
+                return failover.when_left_lying(run, now, self.settings)
             self.ledger.arm(item, run.uid, "start", deadline)
         return None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kruntimes_core.model.attempts import ALLOWANCE, Allowance
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -27,10 +29,8 @@ class Settings:
     in_flight: int = 64
     # A write whose outcome is unknown is repeated after this.
     rewrite_after: float = 0.5
-    # Requeues for lost members; the next loss fails the Run.
-    max_losses: int = 3
-    # Wait before the attempt after the n-th loss.
-    loss_delays: tuple[float, ...] = (0.0, 1.0, 4.0)
+    # How many lost attempts are made good.
+    allowance: Allowance = ALLOWANCE
 
 
 DEFAULTS = Settings()
