@@ -18,6 +18,8 @@ ACCEPT_STATES: Final = {
     status_pb2.ACCEPT_STATE_SATURATED: AcceptState.SATURATED,
     status_pb2.ACCEPT_STATE_DRAINING: AcceptState.DRAINING,
 }
+# The channels that a Run's status has room for; others can be read from the server alone.
+SHOWN: Final = frozenset({"stdout", "stderr"})
 
 
 def read_key(key: types.RunKey) -> RunKey:
@@ -50,7 +52,7 @@ def read_run(run: types.Run) -> ServerRun:
         oom_killed=end.oom_killed,
         error=_error(error) if run.result.HasField("error") else None,
         outputs=dict(run.result.outputs),
-        output={found.name: _channel(found) for found in run.channels},
+        output={found.name: _channel(found) for found in run.channels if found.name in SHOWN},
     )
 
 

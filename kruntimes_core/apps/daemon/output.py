@@ -12,8 +12,6 @@ from kruntimes_core.rpc.errors import CallFailed
 from kruntimes_core.rpc.requests import to_wire
 
 TAIL_BYTES: Final = 4096
-# The channels a Run's status has room for.
-SHOWN: Final = frozenset({"stdout", "stderr"})
 
 E = TypeVar("E", bound=Event)
 
@@ -28,7 +26,7 @@ class Tails:
     async def collect(self, order: Collect) -> Outcome:
         """ReadOutput, if the snapshot does not hold it already."""
         output = order.snapshot.output
-        missing = [name for name in SHOWN & output.keys() if output[name].size and not output[name].tail]
+        missing = [name for name, channel in output.items() if channel.size and not channel.tail]
         if missing:
             cursors = [(name, max(output[name].size - TAIL_BYTES, 0)) for name in missing]
             try:

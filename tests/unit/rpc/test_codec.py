@@ -41,6 +41,7 @@ def test_a_terminal_snapshot_is_read_whole() -> None:
     run.result.error.retry = types.RETRY_ADVICE_NEVER
     run.result.outputs["k"] = "v"
     run.channels.add(name="stdout", end_offset=5000, truncated=True, tail=b"\xff\0")
+    run.channels.add(name="system", end_offset=9)
 
     assert read_run(run) == ServerRun(
         key=RunKey("u", 2),
