@@ -16,7 +16,7 @@ from kruntimes.runtime.v1 import types_pb2 as pb
 from kruntimes.server import Place
 
 from tests.integration.fake_server import own_place, refused
-from tests.runtime_client import TOKEN, WAIT_SECONDS, Client
+from tests.runtime_client import TOKEN, WAIT_SECONDS, Client, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -183,3 +183,17 @@ async def test_the_server_waits_for_a_token_that_comes_late(place: Place) -> Non
         draft.rename(token)
         async with connected(place) as client:
             assert (await client.status()).accept_state == 1
+
+
+async def test_a_server_that_still_waits_for_its_token_can_be_stopped(place: Place) -> None:
+    Path(str(place.token_file)).unlink()
+    async with running(place) as process:
+        spool = Path(str(place.spool))
+
+        async def waits() -> bool | None:  # its spool is there, so its handlers of signals are
+            return True if spool.exists() and os.listdir(spool) else None
+
+        await eventually(waits)
+        process.send_signal(signal.SIGTERM)
+        assert await exit_code(process) == 0
+    assert os.listdir(spool) == []

@@ -53,7 +53,7 @@ TABLE: Final[dict[str, _Row]] = {
         "Attempt {attempt} of this Run is still active here; forget it with mode STOP.",
     ),
     "DRAINING": _Row(Code.UNAVAILABLE, "The server takes no new Runs; use another member."),
-    "SERVER_FULL": _Row(Code.RESOURCE_EXHAUSTED, "{why}."),
+    "SERVER_FULL": _Row(Code.RESOURCE_EXHAUSTED, "{why}"),
     "TOO_MANY_STREAMS": _Row(Code.RESOURCE_EXHAUSTED, "{most} output streams are open; close some."),
     "STREAM_REPLACED": _Row(Code.ABORTED, "A newer Watch took this stream's place."),
     "SERVER_ENDS": _Row(Code.UNAVAILABLE, "The server ends now."),

@@ -39,9 +39,12 @@ async def serve(server: RuntimeServer, place: Place | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
-        async with serving(server, place) as host:
-            await stopping.wait()
-            await _drain(host, place.grace)
+        async with contextlib.AsyncExitStack() as stack:
+            opening = asyncio.create_task(stack.enter_async_context(serving(server, place)))
+            host = await _unless(stopping, opening)
+            if host is not None:
+                await stopping.wait()
+                await _drain(host, place.grace)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
@@ -76,6 +79,20 @@ async def serving(server: RuntimeServer, place: Place) -> AsyncIterator[Host]:
         await host.close(CLOSE_SECONDS / 2)
         await server.close()
         spool.close()
+
+
+async def _unless(stopping: asyncio.Event, opening: asyncio.Task[Host]) -> Host | None:
+    """The open host, or None if the process was told to stop before: the token may be long in coming."""
+    told = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({opening, told}, return_when=asyncio.FIRST_COMPLETED)
+        if opening.done():
+            return opening.result()
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        return None
+    finally:
+        told.cancel()
 
 
 async def _tell_draining(host: Host, servicer: health.aio.HealthServicer) -> None:
