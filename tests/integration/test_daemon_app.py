@@ -152,12 +152,12 @@ async def test_a_run_of_a_server_that_dies_is_requeued(place: Place) -> None:
     before = await place.until_ready()
 
     server.kill()
+    place.start_server()
     status = await place.until_phase("server-dies", "Pending")
 
     assert (status["attempt"], status["losses"]) == (2, 1)
     assert "assignedPod" not in status
 
-    place.start_server()
     await place.until_ready(not_instance=before.instance)
     await place.assign("server-dies")
     assert (await place.until_phase("server-dies", "Running"))["attempt"] == 2
@@ -207,7 +207,7 @@ async def test_a_daemon_stopped_past_its_lease_changes_nothing(make_place: MakeP
     daemon = place.start_daemon()
     place.start_server()
     await place.until_ready()
-    await place.give("frozen", hold=True, farewell="stopped, nobody called")
+    await place.give("frozen", hold=True, flood=200_000, farewell="stopped, nobody called")
     await place.until_phase("frozen", "Running")
 
     daemon.send(signal.SIGSTOP)
