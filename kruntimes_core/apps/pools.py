@@ -229,7 +229,7 @@ class PoolKeeper:
         except AlreadyExists:
             there = await self._client.get(kind.named(pool.namespace, pool.deployment))
             return is_owned(_decode_object(there), pool)
-        log.info("made", extra={"kind": kind.name, "name": f"{pool.namespace}/{pool.deployment}"})
+        log.info("made", extra={"kind": kind.name, "object": f"{pool.namespace}/{pool.deployment}"})
         return True
 
     async def _write_status(
