@@ -99,7 +99,8 @@ class Workspaces:
 
     def names(self) -> frozenset[str]:
         """What is there, half-made leftovers included; `remove` takes each of them."""
-        return frozenset(os.listdir(self._root_fd))
+        # Those that begin with a dot are the runtime server's own.
+        return frozenset(name for name in os.listdir(self._root_fd) if not name.startswith("."))
 
     def _remove_tree(self, name: str) -> None:
         """Remove a tree of any depth: each directory met moves up to the root first, so nothing recurses."""
