@@ -90,10 +90,22 @@ class ApiServer:
 
     def __init__(self, data: Path) -> None:
         self.kubeconfig = data / "kubeconfig"
-        argv = ("kruntimes_core.dev.apiserver", "--data", str(data))
-        self.process = Process(*argv, log=data / "api.log")
-        ready = self.process.read_line()
-        assert ready.startswith("ready https://127.0.0.1:"), (data / "api.log").read_text()
+        self._data = data
+        self.process = self._start(0)
+
+    def restart(self) -> None:
+        """Kill it, and start it again on the same data and port."""
+        self.process.kill()
+        self.process = self._start(self._port)
+
+    def _start(self, port: int) -> Process:
+        log = self._data / "api.log"
+        argv = ("kruntimes_core.dev.apiserver", "--data", str(self._data), "--port", str(port))
+        process = Process(*argv, log=log)
+        ready = process.read_line()
+        assert ready.startswith("ready https://127.0.0.1:"), log.read_text()
+        self._port = int(ready.rsplit(":", 1)[1])
+        return process
 
     def client(self) -> Client:
         """A client of it, to be entered."""

@@ -281,3 +281,54 @@ async def test_many_runs_at_once_all_end(make_place: MakePlace) -> None:
         status = await place.until_phase(name, "Succeeded", "Failed", "Pending")
         assert (status["phase"], status["output"]["stdout"]["tail"]) == ("Succeeded", name)
     await place.until_forgotten()
+
+
+async def test_a_member_cut_off_past_its_lease_ends_its_runs_and_gives_them_back(
+    make_place: MakePlace,
+) -> None:
+    place = make_place(lease=3.0)
+    place.start_daemon()
+    place.start_server()
+    await place.until_ready()
+    await place.give("cut-off", hold=True)
+    await place.until_phase("cut-off", "Running")
+
+    place.api.process.send(signal.SIGSTOP)
+    try:
+        await until(place.count_active, lambda active: active == 0, "the daemon ends the Run")
+    finally:
+        place.api.process.send(signal.SIGCONT)
+
+    status = await place.until_phase("cut-off", "Pending", "Failed", "Cancelled")
+    assert (status["phase"], status["attempt"], status["losses"]) == ("Pending", 2, 1)
+    assert status["reason"] == "DaemonLost"
+    await place.until_forgotten()
+
+    await place.give("afterwards")
+    assert (await place.until_phase("afterwards", "Succeeded", "Failed"))["phase"] == "Succeeded"
+
+
+async def test_a_member_that_was_killed_whole_accounts_for_its_runs(place: Place) -> None:
+    before = await place.until_ready()
+    await place.give("whole-member", {"source": {"inline": "x"}}, hold=True)
+    await place.until_phase("whole-member", "Running")
+
+    for process in place.processes:
+        process.kill()
+    place.start_daemon()
+    place.start_server()
+    await place.until_ready(not_instance=before.instance)
+
+    status = await place.until_phase("whole-member", "Pending")
+    assert (status["attempt"], status["losses"]) == (2, 1)
+    await until(place.list_workspaces, lambda names: names == [], "what was left behind is swept")
+
+
+async def test_a_daemon_outlives_an_api_server_that_is_killed(place: Place) -> None:
+    await place.give("api-killed", run_for=1.0, stdout="x")
+    await place.until_phase("api-killed", "Running")
+
+    place.api.restart()
+
+    status = await place.until_phase("api-killed", "Succeeded", "Failed", "Pending")
+    assert (status["phase"], status["attempt"], status["output"]["stdout"]["tail"]) == ("Succeeded", 1, "x")
