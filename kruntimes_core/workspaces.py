@@ -99,8 +99,11 @@ class Workspaces:
 
     def names(self) -> frozenset[str]:
         """What is there, half-made leftovers included; `remove` takes each of them."""
-        # Those that begin with a dot are the runtime server's own.
-        return frozenset(name for name in os.listdir(self._root_fd) if not name.startswith("."))
+        # Other names that begin with a dot are the runtime server's own.
+        ours = (FILLING, REMOVED)
+        return frozenset(
+            name for name in os.listdir(self._root_fd) if name.startswith(ours) or not name.startswith(".")
+        )
 
     def _remove_tree(self, name: str) -> None:
         """Remove a tree of any depth: each directory met moves up to the root first, so nothing recurses."""
