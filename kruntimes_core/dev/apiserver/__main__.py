@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import ssl
 import sys
@@ -92,6 +93,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
 
 def main() -> int:
     """Run until a signal."""
+    os.umask(0o077)  # the state holds Secrets: nobody else reads it, whoever made the directory
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     return asyncio.run(_serve(_arguments()))
 

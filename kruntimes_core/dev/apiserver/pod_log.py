@@ -36,7 +36,7 @@ class PodLogs:
         end = ask.number("limitBytes")
         response = web.StreamResponse(headers=_TEXT)
         await response.prepare(request)
-        await self._copy(response, path, start, end)
+        start = await self._copy(response, path, start, end)
         if ask.flag("follow") and end is None:
             await self._follow(response, path, start, pod)
         await response.write_eof()
@@ -55,8 +55,7 @@ class PodLogs:
 
     async def _follow(self, response: web.StreamResponse, path: Path, start: int, pod: Object) -> None:
         metadata = pod["metadata"]
-        start = await self._copy(response, path, start, None)
-        while True:
+        while True:  # ends with the Pod; when the client leaves, the request is cancelled
             entry = self._store.get("/pods", (metadata["namespace"], metadata["name"]))
             here = entry is not None and entry.obj["metadata"]["uid"] == metadata["uid"]
             running = here and entry is not None and _runs(entry.obj)

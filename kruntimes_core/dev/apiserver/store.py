@@ -13,8 +13,8 @@ import msgspec
 from kruntimes_core.dev.apiserver.resources import Object
 
 Key = tuple[str, str]  # namespace ("" for cluster-wide objects) and name
-_HISTORY_EVENTS = 20_000
-_HISTORY_BYTES = 32 * 1024 * 1024
+_HISTORY_EVENTS = 10_000
+_HISTORY_BYTES = 16 * 1024 * 1024
 
 encode = msgspec.json.encode
 decode = msgspec.json.decode

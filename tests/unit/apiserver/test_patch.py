@@ -48,7 +48,7 @@ def test_a_merge_never_changes_what_it_is_given(target: Any, patch: Any) -> None
 
 
 def test_a_merge_leaves_untouched_subtrees_the_same_objects() -> None:
-    target = {"spec": {"a": [1]}, "status": {"b": {"c": 1}, "d": {}}}
+    target: dict[str, Any] = {"spec": {"a": [1]}, "status": {"b": {"c": 1}, "d": {}}}
     got = merge(target, {"status": {"b": {"c": 2}}})
     assert got["spec"] is target["spec"]
     assert got["status"]["d"] is target["status"]["d"]
@@ -67,6 +67,7 @@ def test_a_json_patch_that_does_not_fit_changes_nothing() -> None:
         with pytest.raises(ApiError) as caught:
             apply_json_patch(target, operations)
         assert caught.value.code == 422
+    malformed: Any
     for malformed in ({}, [1], [{"op": "fly"}], [{"op": "add", "path": "/x"}]):
         with pytest.raises(ApiError) as caught:
             apply_json_patch(target, malformed)

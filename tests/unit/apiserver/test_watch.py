@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kruntimes_core.dev.apiserver.resources import Resource
 from kruntimes_core.dev.apiserver.selectors import Selector, parse_fields, parse_labels
 from kruntimes_core.dev.apiserver.store import Entry, Event, Store, decode
-from kruntimes_core.dev.apiserver.watch import Hub, Selection, Watcher, change_for, line
+from kruntimes_core.dev.apiserver.watch import Hub, Render, Selection, Watcher, change_for, line
 
 BOATS = Resource("example.org", "v1", "boats", "boat", "Boat", selectable={"spec.port": ("spec", "port")})
 NAMES, SPACES, PORTS = ("a", "b", "c"), ("n1", "n2"), ("x", "y", None)
@@ -53,6 +53,16 @@ def fold(seen: dict[tuple[str, str], int], kind: str, entry: Entry) -> None:
         seen[entry.key] = entry.version
 
 
+def teller(told: list[tuple[str, Entry]]) -> Render:
+    """A rendering that only takes note."""
+
+    def render(kind: str, entry: Entry) -> bytes:
+        told.append((kind, entry))
+        return b""
+
+    return render
+
+
 @settings(max_examples=150, deadline=None)
 @given(steps=STEPS, start=st.integers(0, 25), batch=st.integers(1, 4))
 def test_a_list_and_a_watch_from_it_are_the_store(
@@ -71,7 +81,7 @@ def test_a_list_and_a_watch_from_it_are_the_store(
                 entries = [e for e in store.listing(BOATS.bucket, None) if selection.includes(e)]
                 lists[title] = {entry.key: entry.version for entry in entries}
                 told = live.setdefault(title, [])
-                hub.add(Watcher(selection, lambda kind, entry, told=told: told.append((kind, entry)) or b""))
+                hub.add(Watcher(selection, teller(told)))
         if number < len(steps):
             waiting += step(store, steps[number])
         if len(waiting) >= batch or number == len(steps):
