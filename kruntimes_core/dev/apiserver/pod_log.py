@@ -60,8 +60,7 @@ class PodLogs:
             here = entry is not None and entry.obj["metadata"]["uid"] == metadata["uid"]
             running = here and entry is not None and _runs(entry.obj)
             start = await self._copy(response, path, start, None)
-            transport = response._req.transport if response._req else None
-            if not running or transport is None or transport.is_closing():
+            if not running:
                 return
             await asyncio.sleep(_LOOK_EVERY)
 

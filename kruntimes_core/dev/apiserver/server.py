@@ -33,7 +33,7 @@ class Front:
         except errors.ApiError as error:
             return answer(encode(error.status()), error.code)
         except ConnectionError:
-            raise  # the client left; there is no one to answer
+            return web.Response(status=499)  # the client left; no one reads this
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             text = "an error on the server has prevented the request from succeeding"
