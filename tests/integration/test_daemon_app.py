@@ -49,9 +49,7 @@ async def make_place(api: ApiServer, request: pytest.FixtureRequest) -> AsyncIte
         for place in places:
             for process in place.processes:
                 process.kill()
-    if os.environ.get("KEEP_LOGS"):
-        print(directory)
-    else:
+    if "KEEP_LOGS" not in os.environ:
         shutil.rmtree(directory)
 
 
@@ -83,7 +81,10 @@ async def test_a_run_ends_and_its_result_is_stored(place: Place) -> None:
     await place.until_forgotten()
 
 
-async def test_the_lease_says_who_the_member_is(place: Place) -> None:
+async def test_the_lease_says_who_the_member_is(make_place: MakePlace) -> None:
+    place = make_place(lease=3.0)
+    place.start_daemon()
+    place.start_server()
     member = await place.until_ready()
     lease = await place.client.get(LEASE.named(NAMESPACE, place.pod))
 
