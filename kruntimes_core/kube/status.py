@@ -51,14 +51,14 @@ def _fields(run: Run, event: Event, now: datetime) -> Fields:
     match event:
         case Held(reason, message):
             return _said(reason, message)
-        case Assigned(assignment, at):
+        case Assigned(assignment, at, queued):
             return {
                 "attempt": max(run.attempt, 1),
                 "assignedPod": assignment.pod,
                 "assignedPodUID": assignment.pod_uid,
                 "assignedInstance": assignment.instance or None,
                 "notBefore": None,
-                "timings": {"assigned": micro(at)},
+                "timings": _known({"queued": queued, "assigned": at}),
             } | _said("", "")
         case Delivered(at):
             return {"timings": {"delivered": micro(at)}}

@@ -19,10 +19,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """The scheduler gave it to a member."""
+    """The scheduler gave it to a member. `queued` is when its wait began, more exactly than `created`."""
 
     assignment: Assignment
     at: datetime
+    queued: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

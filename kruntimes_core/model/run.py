@@ -157,11 +157,12 @@ def _changes(run: Run, event: Event) -> dict[str, Any]:
     match event:
         case Held(reason, message):
             return {"reason": reason, "message": message}
-        case Assigned(assignment, at):
+        case Assigned(assignment, at, queued):
             return {
                 "assignment": assignment,
                 "attempt": max(run.attempt, 1),
                 "assigned": at,
+                "queued": run.queued or queued,
                 "not_before": None,
                 "reason": "",
                 "message": "",

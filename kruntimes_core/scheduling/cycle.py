@@ -165,7 +165,8 @@ class Cycle:
             if run is None or member is None:
                 raise AssertionError(f"{uid} does not wait, or {account.key} is no member")
             assignment = Assignment(member.name, member.pod_uid, member.instance)
-            self._emit(actions, item, Assign(run, Assigned(assignment, now.wall)), account)
+            queued = waiting.began(run, now, now.monotonic - item.arrived)
+            self._emit(actions, item, Assign(run, Assigned(assignment, now.wall, queued)), account)
             pool.offer(group)
             most -= 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from kruntimes_core.model.ending import Ending
 from kruntimes_core.model.events import Cancelled, Held, TimedOut
 from kruntimes_core.model.instant import Instant
@@ -27,6 +29,15 @@ def seconds_in_queue(run: Run, now: Instant, seen_for: float) -> float:
     if run.queued is not None:
         return max((now.wall - run.queued).total_seconds(), seen_for)
     return max((now.wall - run.created).total_seconds() - _CREATED_ROUNDING, seen_for)
+
+
+def began(run: Run, now: Instant, seen_for: float) -> datetime:
+    """Return when its wait began: as written, else when first seen, at most a second after its creation."""
+    if run.queued is not None:
+        return run.queued
+    seen = now.wall - timedelta(seconds=seen_for)
+    latest = min(run.created + timedelta(seconds=_CREATED_ROUNDING), now.wall)
+    return min(max(seen, run.created), latest)
 
 
 def hold(run: Run, reason: Reason) -> Hold:
