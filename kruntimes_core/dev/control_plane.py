@@ -20,7 +20,7 @@ from kruntimes_core.dev.layout import Layout
 from kruntimes_core.dev.leftovers import sweep_processes, sweep_sockets
 from kruntimes_core.dev.objects import Whole, read_whole
 from kruntimes_core.dev.pod_life import Machine
-from kruntimes_core.dev.processes import Process, Spawner
+from kruntimes_core.dev.processes import Spawner
 from kruntimes_core.dev.reports import Reports, Topic
 from kruntimes_core.dev.surroundings import make_python
 from kruntimes_core.dev.volumes import make_private
@@ -67,36 +67,35 @@ class ControlPlane:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         self._prepare()
-        api = self._keeper(self._api_component())
-        access = await self._start_api(api.start())
-        programs = [self._keeper(c) for c in (SCHEDULER, CONTROLLER)]
-        async with Client(access, PROGRAM) as client:
-            machine = Machine(self._layout, self._spawner, find_wrapper(), lambda: SystemClock().now().wall)
-            kubelet = Kubelet(client, access, machine)
-            self._say_isolation(machine)
-            async with asyncio.TaskGroup() as group:
-                keepers = [group.create_task(keeper.run()) for keeper in (api, *programs)]
-                followers = [
-                    group.create_task(part)
-                    for part in (
-                        kubelet.run(),
-                        DeploymentController(client).run(),
-                        GarbageCollector(client).run(),
-                        self._follow_runtimes(client),
-                        self._ensure_runtime(client),
-                    )
-                ]
-                await self._stop.wait()
-                log.info("ending")
-                await asyncio.gather(
-                    kubelet.stop(PODS_END_SECONDS), *(p.stop(COMPONENT_END_SECONDS) for p in programs)
-                )
-                for task in followers:
-                    task.cancel()
-                await api.stop(COMPONENT_END_SECONDS)
-                await asyncio.gather(*keepers)
-        sweep_sockets(self._layout)
+        try:
+            api = self._keeper(self._api_component())
+            access = await self._start_api(api)
+            async with Client(access, PROGRAM) as client:
+                await self._go_on(client, access, api)
+        finally:
+            sweep_sockets(self._layout)
         self._layout.records.unlink(missing_ok=True)
+
+    async def _go_on(self, client: Client, access: ClusterAccess, api: Keeper) -> None:
+        """Keep every part going until the end is asked for; then end them in the order of their needs."""
+        machine = Machine(self._layout, self._spawner, find_wrapper(), lambda: SystemClock().now().wall)
+        self._say_isolation(machine)
+        kubelet = Kubelet(client, access, machine)
+        programs = [self._keeper(component) for component in PROGRAMS]
+        parts = (kubelet, DeploymentController(client), GarbageCollector(client))
+        async with asyncio.TaskGroup() as group:
+            keepers = [group.create_task(keeper.run()) for keeper in (api, *programs)]
+            followers = [group.create_task(part.run()) for part in parts]
+            followers += [group.create_task(self._follow_runtimes(client))]
+            followers += [group.create_task(self._ensure_runtime(client))]
+            await self._stop.wait()
+            log.info("ending")
+            ends = [kubelet.stop(PODS_END_SECONDS), *(p.stop(COMPONENT_END_SECONDS) for p in programs)]
+            await asyncio.gather(*ends)
+            for task in followers:
+                task.cancel()
+            await api.stop(COMPONENT_END_SECONDS)
+            await asyncio.gather(*keepers)
 
     def _prepare(self) -> None:
         for directory in (self._layout.data, self._layout.logs, self._layout.pods):
@@ -118,9 +117,9 @@ class ControlPlane:
         args = ("--data", str(self._layout.data), "--port", str(port))
         return Component("apiserver", "kruntimes_core.dev.apiserver", args)
 
-    async def _start_api(self, process: Process) -> ClusterAccess:
-        """Wait until the API server answers; a start that fails is told with where to read more."""
-        where = self._layout.log("apiserver")
+    async def _start_api(self, api: Keeper) -> ClusterAccess:
+        """Start it and wait until it answers; a start that fails is told with where to read more."""
+        where, process = self._layout.log("apiserver"), api.start()
         try:
             async with asyncio.timeout(API_START_SECONDS):
                 while process.returncode is None:
@@ -186,13 +185,15 @@ class ControlPlane:
         self._reports.say(Topic.READY if whole else Topic.PROGRESS, text)
 
     def _say_isolation(self, machine: Machine) -> None:
-        if not machine.isolation:
-            text = "no PID namespaces are allowed here: members share this machine's process table"
-            self._reports.say(Topic.PROGRESS, text)
+        where = "in PID namespaces of their own" if machine.isolation else "without PID namespaces"
+        text = f"Pods run as processes of this user, {where}; images and security contexts are ignored"
+        self._reports.say(Topic.PROGRESS, text)
 
 
-SCHEDULER = Component("scheduler", "kruntimes_core.apps.scheduler")
-CONTROLLER = Component("controller", "kruntimes_core.apps.controller")
+PROGRAMS = (
+    Component("scheduler", "kruntimes_core.apps.scheduler"),
+    Component("controller", "kruntimes_core.apps.controller"),
+)
 
 
 def choose_port(wanted: int, layout: Layout) -> int:

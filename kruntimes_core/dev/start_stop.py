@@ -21,6 +21,8 @@ from kruntimes_core.dev.processes import die_with_parent
 from kruntimes_core.dev.reports import News, read_reports
 from kruntimes_core.dev.volumes import make_private, remove_tree
 
+# With room below it for a Pod's volume and a socket in it.
+LONGEST_RUNTIME_DIR = 40
 READY_SECONDS = 90.0
 DOWN_SECONDS = 25.0
 KILL_SECONDS = 10.0
@@ -55,7 +57,7 @@ def find_layout(data: Path | None) -> Layout:
 
 def runtime_dir(preferred: Path) -> Path:
     """Return where sockets may go when the data directory's path is too long."""
-    return preferred if len(str(preferred)) <= 32 else Path("/tmp")
+    return preferred if len(str(preferred)) <= LONGEST_RUNTIME_DIR else Path("/tmp")
 
 
 @contextmanager
