@@ -1,6 +1,7 @@
 """Makes, fills and removes the directories Runs work in; never follows a link and never leaves their root."""
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,8 @@ FILE_MODE: Final = 0o644
 # Names that begin with a dot are ours; no Run has one, since a UID does not begin with a dot.
 FILLING: Final = ".filling-"
 REMOVED: Final = ".removed-"
+# A runtime server may keep a directory of its own under the same root: that one is not ours to touch.
+_OURS: Final = re.compile(rf"[A-Za-z0-9-]+-[0-9]+|{re.escape(FILLING)}.+|{re.escape(REMOVED)}.+")
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

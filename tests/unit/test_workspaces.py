@@ -165,14 +165,22 @@ def test_removing_what_is_not_there_is_fine(workspaces: Workspaces) -> None:
 def test_whatever_was_left_can_be_removed(workspaces: Workspaces) -> None:
     workspaces.fill("left-1", [File("a/b", b"")])
     os.mkdir(workspaces.path(".filling-0123"))
-    Path(workspaces.path("stray")).touch()
-    os.symlink("/", workspaces.path("link"))
-    assert workspaces.names() == {".filling-0123", "left-1", "link", "stray"}
+    os.mkdir(workspaces.path(".removed-0123-4"))
+    Path(workspaces.path("stray-1")).touch()
+    os.symlink("/", workspaces.path("link-1"))
+    assert workspaces.names() == {".filling-0123", ".removed-0123-4", "left-1", "link-1", "stray-1"}
 
     for name in workspaces.names():
         workspaces.remove(name)
 
     assert names(workspaces) == []
+
+
+def test_what_a_server_keeps_beside_the_runs_is_not_ours(workspaces: Workspaces) -> None:
+    for name in (".server", "lost+found", "cache"):
+        os.mkdir(workspaces.path(name))
+
+    assert workspaces.names() == frozenset()
 
 
 def test_split_path_gives_the_parts() -> None:
