@@ -92,6 +92,8 @@ def unit_tests(tree: Tree) -> list[Step]:
     for package, shards in TEST_SHARDS.items():
         folder = tree.under(f"tests/unit/{package}")
         tests = [path for path in folder if path.rsplit("/", 1)[1].startswith("test_")]
+        if not tests:
+            raise LookupError(f"there are no unit tests of {package} in tests/unit/{package}")
         archive = tree.only({*needs, *folder} & tree.files.keys()).packed()
         for number, paths in enumerate(dealt(tests, shards, tree), start=1):
             options = RunOptions(source=script("test.sh"), args=paths, files=archive, timeout=90)

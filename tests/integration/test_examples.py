@@ -19,8 +19,26 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 
+# The pipeline's own bound, and what it takes to come up and go down.
+PIPELINE_BOUND = 150.0
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 BOUND = 20.0
+
+
+@pytest.mark.slow
+async def test_the_pipeline_ends_as_it_should_with_the_clone_out_of_sight() -> None:
+    pipeline = str(EXAMPLES / "01-ci-pipeline" / "pipeline.py")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        pipeline,
+        "--hide-clone",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(PIPELINE_BOUND):
+        printed, _ = await process.communicate()
+
+    assert process.returncode == 0, printed.decode()
 
 
 @pytest.fixture
