@@ -101,12 +101,8 @@ class Workspaces:
                 os.unlink(removed, dir_fd=self._root_fd)
 
     def names(self) -> frozenset[str]:
-        """What is there, half-made leftovers included; `remove` takes each of them."""
-        # Other names that begin with a dot are the runtime server's own.
-        ours = (FILLING, REMOVED)
-        return frozenset(
-            name for name in os.listdir(self._root_fd) if name.startswith(ours) or not name.startswith(".")
-        )
+        """The directories of Runs, half-made and half-removed ones included; `remove` takes each of them."""
+        return frozenset(filter(_OURS.fullmatch, os.listdir(self._root_fd)))
 
     def _remove_tree(self, name: str) -> None:
         """Remove a tree of any depth: each directory met moves up to the root first, so nothing recurses."""
