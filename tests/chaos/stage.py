@@ -7,13 +7,16 @@ import signal
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from kruntimes.kubeconfig import from_files
 
 from kruntimes_core.kube.client import Client
+from kruntimes_core.kube.errors import AlreadyExists, Unreachable
 from kruntimes_core.kube.kinds import RUN
 from tests.chaos import processes
 from tests.chaos.observer import Observer, SeenRun, decode_run
@@ -61,13 +64,23 @@ class Stage:
         async def create(index: int) -> None:
             name = f"chaos-{len(self.deleted)}-{index}-{self.random.getrandbits(32):08x}"
             async with gate:
-                body = make_run(name, index, str(self.marks), seconds)
-                answer = await self.client.create(RUN, NAMESPACE, body)
+                answer = await self._create(make_run(name, index, str(self.marks), seconds))
             self.acknowledged.append(decode_run(answer).uid)
 
         async with asyncio.TaskGroup() as group:
             for index in range(count):
                 group.create_task(create(index))
+
+    async def _create(self, body: Mapping[str, Any]) -> bytes:
+        """Create a Run as a user does whose API server may be away: again, and what is there is ours."""
+        async with asyncio.timeout(COMMAND_SECONDS + STILLNESS):
+            while True:
+                try:
+                    return await self.client.create(RUN, NAMESPACE, body)
+                except AlreadyExists:
+                    return await self.client.get(RUN.named(NAMESPACE, body["metadata"]["name"]))
+                except Unreachable:
+                    await asyncio.sleep(0.2)
 
     async def reach(self, phase: str) -> None:
         """Return as soon as enough Runs are in `phase`."""
@@ -76,9 +89,10 @@ class Stage:
 
     async def kill(self, phase: str, role: str) -> None:
         """Kill -9 one process of a role while enough Runs are in `phase`."""
-        victim = await self.victim(role)
-        await self.reach(phase)
-        self.hits[phase] += processes.send([victim.pid], signal.SIGKILL)
+        while not self.hits[phase]:
+            victim = await self.victim(role)
+            await self.reach(phase)
+            self.hits[phase] += processes.send([victim.pid], signal.SIGKILL)
 
     async def victim(self, role: str) -> processes.Found:
         """Choose a living process of a role."""
