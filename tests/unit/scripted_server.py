@@ -79,6 +79,8 @@ class ScriptedServer:
         async def answer(_: object, request: object, context: Context) -> AsyncIterator[object]:
             self._note(name, request, context)
             for found in self.answers.get(name, []):
+                if isinstance(found, grpc.StatusCode):
+                    await context.abort(found, "the script says so")
                 yield found
             if self.holds_streams:
                 await asyncio.Event().wait()  # says nothing until the client hangs up

@@ -9,6 +9,7 @@ from kruntimes_core.daemon.instructions import Outcome, Rejected, Superseded, Un
 from kruntimes_core.kube import writes
 from kruntimes_core.kube.client import Client
 from kruntimes_core.kube.errors import ApiError, BadRequest, Invalid
+from kruntimes_core.model.events import Delivered, Started
 
 # Writes under way at once; more would only wait inside the API server.
 AT_ONCE: Final = 32
@@ -25,15 +26,22 @@ class Reports:
 
     async def write(self, order: Write) -> Outcome:
         """Write one event, fenced."""
-        event = self._tails.add_to(order.key, order.event)
         async with self._places:
-            try:
-                version = await writes.write_fenced(self._client, order.run, event, self._clock.now().wall)
-            except writes.Superseded:
-                return Superseded()
-            except (BadRequest, Invalid) as error:
-                return Rejected(str(error))
-            except ApiError as error:
-                # Whether it was written is open; writing it again does no harm.
-                return Unwritten(str(error))
+            outcome = await self._write(order)
+        last = not isinstance(order.event, Delivered | Started)
+        if isinstance(outcome, Superseded) or (last and isinstance(outcome, Written)):
+            self._tails.drop(order.key)
+        return outcome
+
+    async def _write(self, order: Write) -> Outcome:
+        event = self._tails.add_to(order.key, order.event)
+        try:
+            version = await writes.write_fenced(self._client, order.run, event, self._clock.now().wall)
+        except writes.Superseded:
+            return Superseded()
+        except (BadRequest, Invalid) as error:
+            return Rejected(str(error))
+        except ApiError as error:
+            # Whether it was written is open; writing it again does no harm.
+            return Unwritten(str(error))
         return Written(version)

@@ -1,0 +1,145 @@
+"""Writes of a Run: each answer of the API becomes the outcome that says what to do, tails included."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from kruntimes.runtime.v1 import runtime_service_pb2 as wire
+
+from kruntimes_core.apps.daemon.output import Tails
+from kruntimes_core.apps.daemon.reports import Reports
+from kruntimes_core.clock import SystemClock
+from kruntimes_core.daemon.instructions import (
+    Collect,
+    Done,
+    Outcome,
+    Refused,
+    Rejected,
+    Superseded,
+    Unwritten,
+    Write,
+    Written,
+)
+from kruntimes_core.daemon.server import Code, RunState, ServerRun
+from kruntimes_core.kube.client import Client
+from kruntimes_core.model.ending import Channel, Ending
+from kruntimes_core.model.events import Succeeded
+from kruntimes_core.model.identity import Assignment
+from kruntimes_core.model.run import Phase, Run
+from tests.fakes import FakeApi, status
+from tests.unit.scripted_server import ScriptedServer
+
+RUN = Run(
+    *("default", "r", "u", "5", "fake", datetime(2026, 1, 1, tzinfo=UTC)),
+    phase=Phase.RUNNING,
+    attempt=1,
+    assignment=Assignment("pod", "pod-uid", "i"),
+)
+
+
+def write(output: Mapping[str, Channel]) -> Write:
+    return Write(1, RUN.key, RUN, Succeeded(Ending(exit_code=0, output=output)))
+
+
+def ended(output: Mapping[str, Channel]) -> Collect:
+    return Collect(1, RUN.key, ServerRun(RUN.key, "i", 3, RunState.SUCCEEDED, output=output))
+
+
+async def report(api: FakeApi, tails: Tails, order: Write) -> Outcome:
+    async with Client(api.access, "test") as client:
+        return await Reports(client, SystemClock(), tails).write(order)
+
+
+def written(api: FakeApi) -> Any:
+    return json.loads(api.requests[-1][3])["status"]["output"]
+
+
+def object_of(code: int) -> dict[str, Any]:
+    if code == 200:
+        return {"metadata": {"name": "r", "resourceVersion": "6"}}
+    return status(code, {404: "NotFound", 422: "Invalid", 413: "RequestEntityTooLarge"}.get(code, ""))
+
+
+OUTCOMES = {
+    "acknowledged": (200, Written),
+    "the Run is gone": (404, Superseded),
+    "too much": (413, Rejected),
+    "against the schema": (422, Rejected),
+    "the server failed": (500, Unwritten),
+    "the server is away": (503, Unwritten),
+    "not allowed now": (403, Unwritten),
+}
+
+
+@pytest.mark.parametrize(("code", "want"), OUTCOMES.values(), ids=OUTCOMES.keys())
+async def test_an_answer_of_the_api_is_an_outcome(tmp_path: Path, code: int, want: type[Outcome]) -> None:
+    async with FakeApi.started() as api, ScriptedServer().serving(tmp_path) as server:
+        api.answers.append(("PATCH", code, object_of(code), {}))
+
+        outcome = await report(api, Tails(server), write({}))
+
+    assert isinstance(outcome, want)
+
+
+async def test_tails_that_the_server_sent_are_written_as_they_are(tmp_path: Path) -> None:
+    scripted = ScriptedServer()
+    output = {"stdout": Channel(2, False, b"hi"), "stderr": Channel()}
+    async with FakeApi.started() as api, scripted.serving(tmp_path) as server:
+        api.answers.append(("PATCH", 200, object_of(200), {}))
+        tails = Tails(server)
+
+        assert await tails.collect(ended(output)) == Done()
+        await report(api, tails, write(output))
+
+    assert written(api)["stdout"] == {"bytes": 2, "truncated": False, "tail": "hi"}
+    assert scripted.count("ReadOutput") == 0
+
+
+async def test_tails_that_the_server_left_out_are_read(tmp_path: Path) -> None:
+    scripted = ScriptedServer()
+    chunk = wire.OutputChunk(channel="stdout", offset=5904, data=b"x" * 4096)
+    scripted.answers["ReadOutput"] = [wire.ReadOutputResponse(chunk=chunk)]
+    output = {"stdout": Channel(10_000, True), "stderr": Channel()}
+    async with FakeApi.started() as api, scripted.serving(tmp_path) as server:
+        api.answers.append(("PATCH", 200, object_of(200), {}))
+        tails = Tails(server)
+
+        assert await tails.collect(ended(output)) == Done()
+        await report(api, tails, write(output))
+
+    (_, asked) = scripted.asked[0]
+    assert [(cursor.channel, cursor.offset) for cursor in asked.cursors] == [("stdout", 10_000 - 4096)]
+    assert written(api)["stdout"] == {"bytes": 10_000, "truncated": True, "tail": "x" * 4096}
+
+
+async def test_tails_are_kept_until_they_are_written(tmp_path: Path) -> None:
+    scripted = ScriptedServer()
+    chunk = wire.OutputChunk(channel="stdout", data=b"hi")
+    scripted.answers["ReadOutput"] = [wire.ReadOutputResponse(chunk=chunk)]
+    output = {"stdout": Channel(2)}
+    async with FakeApi.started() as api, scripted.serving(tmp_path) as server:
+        tails = Tails(server)
+        await tails.collect(ended(output))
+        for code in (503, 200, 200):
+            api.answers.append(("PATCH", code, object_of(code), {}))
+
+        assert isinstance(await report(api, tails, write(output)), Unwritten)
+        assert isinstance(await report(api, tails, write(output)), Written)
+        assert written(api)["stdout"]["tail"] == "hi"
+
+        await report(api, tails, write(output))
+        assert written(api)["stdout"]["tail"] == ""
+
+
+async def test_output_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    scripted = ScriptedServer()
+    scripted.answers["ReadOutput"] = [grpc.StatusCode.NOT_FOUND]
+    async with scripted.serving(tmp_path) as server:
+        outcome = await Tails(server).collect(ended({"stdout": Channel(2)}))
+
+    assert isinstance(outcome, Refused)
+    assert outcome.code is Code.NOT_FOUND
