@@ -61,21 +61,9 @@ async def _serve(arguments: argparse.Namespace) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     plane = Plane(data, clock, fail)
     await plane.prepare(load_crds(arguments.crds))
-    front = Front(plane.registry, plane.handlers, identity.token)
-    # A watch ends when its client leaves; a write that was submitted is made all the same.
-    server = web.Server(
-        front,
-        request_factory=_request,
-        handler_cancellation=True,
-        access_log=None,
-        keepalive_timeout=_KEEPALIVE,
+    runner, address = await _listen(
+        arguments.port, identity, Front(plane.registry, plane.handlers, identity.token)
     )
-    runner = web.ServerRunner(server)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", arguments.port, ssl_context=_tls(identity), shutdown_timeout=2)
-    await site.start()
-    port = runner.addresses[0][1]
-    address = f"https://127.0.0.1:{port}"
     certificates.write_kubeconfig(data, identity, address)
     sys.stdout.write(f"ready {address}\n")
     sys.stdout.flush()
@@ -89,6 +77,23 @@ async def _serve(arguments: argparse.Namespace) -> int:
     for error in failures:
         log.error("stopped: the state could not be written: %s", error)
     return 1 if failures else 0
+
+
+async def _listen(port: int, identity: certificates.Identity, front: Front) -> tuple[web.ServerRunner, str]:
+    """Open the one socket; returns its owner and its address."""
+    # A watch ends when its client leaves; a write that was submitted is made all the same.
+    server = web.Server(
+        front,
+        request_factory=_request,
+        handler_cancellation=True,
+        access_log=None,
+        keepalive_timeout=_KEEPALIVE,
+    )
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=_tls(identity), shutdown_timeout=2)
+    await site.start()
+    return runner, f"https://127.0.0.1:{runner.addresses[0][1]}"
 
 
 def main() -> int:
