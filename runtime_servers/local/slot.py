@@ -162,11 +162,11 @@ class Slot:
                 continue
             kind, _ = self._receive()
             self._reap()
-            reached = reached or self._code is None
             if kind == KILL:
+                reached = reached or self._code is None
                 break
-            if kind == STOP and reached:
-                tree.stop(os.getpid())
+            if kind == STOP and self._code is None:
+                reached = self._pid in tree.stop(os.getpid()) or reached
         self._end_tree()
         return not reached
 

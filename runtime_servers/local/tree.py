@@ -83,27 +83,28 @@ def _table() -> Iterator[tuple[int, Entry]]:
                 yield int(name), entry
 
 
-def send(process: Process, *signals: int) -> None:
-    """Send signals to this very process; one that is gone, or whose id is another's now, gets none."""
+def send(process: Process, *signals: int) -> bool:
+    """Send signals to this very process; False if it is gone, also when its id is another's now."""
     try:
         descriptor = os.pidfd_open(process.pid)
     except ProcessLookupError:
-        return
+        return False
     try:
         # The descriptor holds on to one process; only now can its start be compared without a race.
-        if alive(process):
-            for number in signals:
-                signal.pidfd_send_signal(descriptor, number)
+        if not alive(process):
+            return False
+        for number in signals:
+            signal.pidfd_send_signal(descriptor, number)
+        return True
     except ProcessLookupError:
-        return
+        return False
     finally:
         os.close(descriptor)
 
 
-def stop(root: int) -> None:
-    """Ask everything below `root` to end; what was stopped is woken up, so that it can."""
-    for process in below(root):
-        send(process, signal.SIGTERM, signal.SIGCONT)
+def stop(root: int) -> set[int]:
+    """Ask everything below `root` to end, and return whom; what was stopped is woken up, so that it can."""
+    return {process.pid for process in below(root) if send(process, signal.SIGTERM, signal.SIGCONT)}
 
 
 def kill(root: int, keep: Collection[int] = ()) -> int:

@@ -1,4 +1,4 @@
-"""The bash server as a process of its own, with a directory of workspaces, for tests; and who is left of its Runs."""
+"""The bash server as a process of its own, for tests, and what is left of its Runs."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +75,15 @@ class BashServer:
 
         return await eventually(look)
 
+    def inside(self) -> int:
+        """The server's own process, below what wraps it."""
+        below = tree.below(self.process.pid)
+        return next(one.pid for one in below if parent(one.pid) == self.process.pid)
+
     def slots(self) -> list[int]:
         """The processes of its slots."""
-        return [
-            process.pid for process in tree.below(self.process.pid) if parent(process.pid) == self.process.pid
-        ]
+        below = tree.below(self.process.pid)
+        return [one.pid for one in below if _bears(one.pid, "runtime_servers.local.slot")]
 
     def state(self) -> list[str]:
         """What lies in the directory of workspaces, slots aside."""
@@ -140,8 +144,13 @@ def own_directory() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def bash_server(directory: Path, **environment: str) -> AsyncIterator[BashServer]:
-    """A server that serves for as long as the block runs, and ends with everything it started."""
+async def bash_server(
+    directory: Path, wrapper: tuple[str, ...] = (), **environment: str
+) -> AsyncIterator[BashServer]:
+    """A server that serves for as long as the block runs, and ends with everything it started.
+
+    `wrapper` are the arguments of a program that starts it as its only child.
+    """
     mark = f"run-of-{directory.name}"
     endpoint = f"unix:{directory}/s.sock"
     variables = {
@@ -155,24 +164,30 @@ async def bash_server(directory: Path, **environment: str) -> AsyncIterator[Bash
         "SECRET": SECRET,
         **environment,
     }
-    # A file and not a pipe, so that nothing of ours keeps a reader waiting.
-    with open(directory / "log", "ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "runtime_servers.bash"], env=variables, stdout=out, stderr=out
-        )
+    process = _spawn([*wrapper, sys.executable, "-m", "runtime_servers.bash"], variables, directory / "log")
     try:
         async with grpc.aio.insecure_channel(endpoint) as channel:
             async with asyncio.timeout(WAIT_SECONDS):
                 await channel.channel_ready()
             yield BashServer(Client(channel), process, directory, mark)
     finally:
-        await end(process)
+        await end(process, wrapped=bool(wrapper))
         await nobody(f"{directory}/workspaces")
 
 
-async def end(process: subprocess.Popen[bytes]) -> None:
+def _spawn(argv: list[str], variables: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    # A file and not a pipe, so that nothing of ours keeps a reader waiting.
+    with open(log, "ab") as out:
+        return subprocess.Popen(argv, env=variables, stdout=out, stderr=out)
+
+
+async def end(process: subprocess.Popen[bytes], wrapped: bool) -> None:
     """End a server politely, or hard when it does not heed that."""
-    process.send_signal(signal.SIGTERM)
+    for child in tree.below(process.pid) if wrapped else ():
+        if parent(child.pid) == process.pid:
+            tree.send(child, signal.SIGTERM)
+    if not wrapped:
+        process.send_signal(signal.SIGTERM)
     try:
         await asyncio.to_thread(process.wait, WAIT_SECONDS)
     finally:
@@ -193,6 +208,3 @@ def tail(run: pb.Run, name: str = "stdout") -> bytes:
 def size(run: pb.Run, name: str = "stdout") -> int:
     """All bytes ever written to a channel."""
     return next(channel.end_offset for channel in run.channels if channel.name == name)
-
-
-Wanted = Callable[[pb.Run], bool]

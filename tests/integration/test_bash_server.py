@@ -196,7 +196,8 @@ async def test_links_and_loops_in_a_workspace_are_removed_and_not_followed(serve
     kept = server.directory / "kept"
     kept.mkdir()
     (kept / "file").write_text("kept")
-    plant = f"ln -s {kept} link; mkdir d; ln -s .. d/up; mkfifo d/pipe; for i in {{1..300}}; do mkdir x; cd x; done"
+    deep = "for i in {1..300}; do mkdir x; cd x; done"
+    plant = f"ln -s {kept} link; mkdir d; ln -s .. d/up; mkfifo d/pipe; {deep}"
     assert (await server.run(plant, uid="a")).state == SUCCEEDED
     swapped = f'cd /; rm -rf "$HOME"; ln -s {kept} "$HOME"; rm -rf "$TMPDIR"; ln -s {kept} "$TMPDIR"'
     assert (await server.run(swapped, uid="b")).state == SUCCEEDED
