@@ -157,9 +157,13 @@ def _mount(mount: Mapping[str, Any], path: str) -> Iterator[Refusal]:
     if str(mount.get("name", "")).startswith(RESERVED_PREFIX):
         yield Refusal(f"{path}.name", f"volumes with {RESERVED_PREFIX} are mounted by the system alone")
     target = "/" + str(mount.get("mountPath", "")).strip("/")
-    for reserved in RESERVED_PATHS:
-        if f"{target}/".startswith(f"{reserved}/") or f"{reserved}/".startswith(f"{target.rstrip('/')}/"):
-            yield Refusal(f"{path}.mountPath", f"would hide {reserved}, which is reserved")
+    hidden = [reserved for reserved in RESERVED_PATHS if _overlaps(target, reserved)]
+    if hidden:
+        yield Refusal(f"{path}.mountPath", f"would hide {' and '.join(hidden)}, which is reserved")
+
+
+def _overlaps(target: str, reserved: str) -> bool:
+    return f"{target}/".startswith(f"{reserved}/") or f"{reserved}/".startswith(f"{target.rstrip('/')}/")
 
 
 def _security_context(owner: Mapping[str, Any], path: str) -> Iterator[Refusal]:
