@@ -30,8 +30,8 @@ def main() -> int:
     layout, reports = layout_of(given.data, given.sockets), Reports(given.report_to)
     options = Options(given.port, PoolSize(given.replicas, given.slots))
     try:
-        with take_lock(layout):
-            asyncio.run(ControlPlane(layout, options, reports).run())
+        with take_lock(layout) as lock:
+            asyncio.run(ControlPlane(layout, lock, options, reports).run())
     except (AlreadyRunningError, StartError, LeftoverError, PermissionError) as error:
         reports.say(Topic.FAILED, str(error))
         logging.getLogger("kruntimes").error("%s", error)

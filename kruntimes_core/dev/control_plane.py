@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from kruntimes.kubeconfig import ClusterAccess, KubeconfigError, from_files
 
@@ -19,6 +20,7 @@ from kruntimes_core.dev.kubelet import Kubelet
 from kruntimes_core.dev.layout import Layout
 from kruntimes_core.dev.leftovers import sweep_processes, sweep_sockets
 from kruntimes_core.dev.objects import Whole, read_whole
+from kruntimes_core.dev.ownlock import still_owned
 from kruntimes_core.dev.pod_life import Machine
 from kruntimes_core.dev.processes import Spawner
 from kruntimes_core.dev.reports import Reports, Topic
@@ -33,6 +35,7 @@ from kruntimes_core.kube.watch import Event, Reflector, Selection
 PROGRAM = "kruntimes-dev"
 API_START_SECONDS = 60.0
 POLL_SECONDS = 0.02
+DATA_CHECK_SECONDS = 5.0
 # Each step of the end has its bound, and their sum is what `krt dev down` waits for.
 PODS_END_SECONDS = 5.0
 COMPONENT_END_SECONDS = 3.0
@@ -55,8 +58,8 @@ class Options:
 class ControlPlane:
     """One embedded control plane from its start to its end."""
 
-    def __init__(self, layout: Layout, options: Options, reports: Reports) -> None:
-        self._layout, self._options, self._reports = layout, options, reports
+    def __init__(self, layout: Layout, lock: IO[str], options: Options, reports: Reports) -> None:
+        self._layout, self._lock, self._options, self._reports = layout, lock, options, reports
         self._spawner = Spawner(layout.records)
         self._stop = asyncio.Event()
         self._runtimes_told: dict[str, str] = {}
@@ -88,6 +91,7 @@ class ControlPlane:
             followers = [group.create_task(part.run()) for part in parts]
             followers += [group.create_task(self._follow_runtimes(client))]
             followers += [group.create_task(self._ensure_runtime(client))]
+            followers += [group.create_task(self._watch_data())]
             await self._stop.wait()
             log.info("ending")
             ends = [kubelet.stop(PODS_END_SECONDS), *(p.stop(COMPONENT_END_SECONDS) for p in programs)]
@@ -162,6 +166,13 @@ class ControlPlane:
             except ApiError as error:
                 log.warning("cannot create the Runtime %s yet: %s", metadata["name"], error)
                 await asyncio.sleep(1.0)
+
+    async def _watch_data(self) -> None:
+        """End when the data directory was removed: nothing done here could be found again."""
+        while still_owned(self._layout, self._lock):
+            await asyncio.sleep(DATA_CHECK_SECONDS)
+        log.error("%s is gone, and with it everything this was for", self._layout.data)
+        self._stop.set()
 
     async def _follow_runtimes(self, client: Client) -> None:
         reflector: Reflector[Whole] = Reflector(

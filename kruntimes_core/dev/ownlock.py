@@ -29,6 +29,14 @@ def take_lock(layout: Layout) -> IO[str]:
     return file
 
 
+def still_owned(layout: Layout, file: IO[str]) -> bool:
+    """Tell whether the locked file is still in the data directory, which somebody may have removed."""
+    try:
+        return os.path.samestat(layout.lock.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
 def holder(layout: Layout) -> int | None:
     """Return the pid of the dev process that works on the data directory, None when there is none."""
     try:

@@ -1,6 +1,7 @@
 """krt dev up and down: one process tree that ends whole, whatever ends it, and goes on where it was."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -136,6 +137,13 @@ def test_a_port_that_is_taken_is_told(dev: Dev) -> None:
     assert done.returncode == 1
     assert f"port {port} is taken" in done.stderr
     assert dev.traces() == []
+
+
+def test_a_dev_process_whose_data_was_removed_ends(dev: Dev) -> None:
+    with foreground(dev) as process:
+        shutil.rmtree(dev.layout.data)
+        process.wait(timeout=60)
+    assert dev.processes() == {}
 
 
 def test_nothing_runs_where_nothing_was_started(tmp_path: Path) -> None:

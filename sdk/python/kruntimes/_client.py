@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -98,7 +97,7 @@ class Client:
         self.namespace = namespace or (access.namespace if access else "default")
         self._transport = transport
         self._delays = delays(patience)
-        self._mark = secrets.token_hex(5)
+        self._mark = os.urandom(5).hex()
         self._watches: dict[tuple[str, str], SharedWatch] = {}
         self._lock = threading.Lock()
 
@@ -176,7 +175,7 @@ class Client:
         self.close()
 
     def _create(self, runtime: str, options: RunOptions, *, follow: bool) -> Handle:
-        token = secrets.token_hex(5)
+        token = os.urandom(5).hex()
         run = _flow.build_run(runtime, options, token)
         run["metadata"].setdefault("labels", {})[_flow.CLIENT_LABEL] = self._mark
         namespace = options.get("namespace") or self.namespace

@@ -67,7 +67,8 @@ def _terms(options: RunOptions) -> dict[str, Any]:
     )
     if amounts:
         texts = {name: str(amount) for name, amount in amounts.items()}
-        spec["resources"] = {"requests": texts, "limits": texts}
+        # A limit without a request is reserved as well.
+        spec["resources"] = {"limits": texts}
     retry = _present(
         {
             "maxAttempts": given.get("max_attempts"),
@@ -210,7 +211,9 @@ def describe(result: Result) -> str:
     if result.succeeded:
         return "succeeded"
     how = {"Timeout": "ran out of time", "Cancelled": "was cancelled"}.get(result.phase, "failed")
-    if result.signal:
+    if result.phase != "Failed":
+        pass  # how the program was ended then is no news
+    elif result.signal:
         how += f" by signal {result.signal}"
     elif result.exit_code:
         how += f" with exit code {result.exit_code}"

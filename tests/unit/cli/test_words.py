@@ -1,10 +1,11 @@
 """How a command line is taken apart, and what is said about errors."""
 
 import argparse
+from importlib import metadata
 
 import pytest
 
-from kruntimes_core.cli import failures, main, resources, run
+from kruntimes_core.cli import failures, main, resources, run, version
 from kruntimes_core.cli.resources import Place
 
 SPLITS = {
@@ -26,6 +27,10 @@ def test_what_follows_two_dashes_is_the_programs() -> None:
     assert main.split_rest(["FILE"]) == (["FILE"], None)
 
 
+def test_the_version_is_the_distributions() -> None:
+    assert metadata.version("kruntimes") == version.VERSION
+
+
 def test_every_verb_has_a_module_that_explains_itself() -> None:
     import importlib
 
@@ -45,7 +50,7 @@ def parsed(*argv: str) -> argparse.Namespace:
     return args
 
 
-def test_options_become_those_of_the_sdk(tmp_path: pytest.TempPathFactory) -> None:
+def test_options_become_those_of_the_sdk() -> None:
     args = parsed(
         *("--env", "A=1=2", "--cpu", "500m", "--timeout", "2s", "--retry", "2", "--priority", "0"),
         *("--param", "n=[1]", "--name", "mine", "--", "echo", "hi"),

@@ -25,7 +25,7 @@ def pod(
     }
 
 
-LEAVING = {"deletionTimestamp": "2026-03-01T00:00:00Z"}
+LEAVING: dict[str, Any] = {"deletionTimestamp": "2026-03-01T00:00:00Z"}
 FINISHED = {**pod("f"), "status": {"phase": "Failed"}}
 
 CASES = {

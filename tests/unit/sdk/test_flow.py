@@ -46,12 +46,7 @@ BUILT: dict[str, tuple[RunOptions, dict[str, Any]]] = {
     "environment": ({"env": {"A": "1"}}, {"env": [{"name": "A", "value": "1"}]}),
     "resources": (
         {"cpu": 0.5, "memory": "1Gi", "resources": {"gpu": 1}},
-        {
-            "resources": {
-                "requests": {"cpu": "0.5", "memory": "1Gi", "gpu": "1"},
-                "limits": {"cpu": "0.5", "memory": "1Gi", "gpu": "1"},
-            }
-        },
+        {"resources": {"limits": {"cpu": "0.5", "memory": "1Gi", "gpu": "1"}}},
     ),
     "times": ({"timeout": 1.5, "queue_timeout": "2m"}, {"timeout": "1500ms", "queueTimeout": "2m"}),
     "retries": (
@@ -232,7 +227,11 @@ ENDS: dict[str, tuple[dict[str, Any], type[errors.RunError] | None, str]] = {
         errors.RunFailed,
         "failed by signal 9 (KilledBySignal)",
     ),
-    "late": ({"phase": "Timeout", "reason": "TimeLimit"}, errors.RunTimeout, "ran out of time (TimeLimit)"),
+    "late": (
+        {"phase": "Timeout", "signal": 15, "reason": "TimeLimit"},
+        errors.RunTimeout,
+        "ran out of time (TimeLimit)",
+    ),
     "cancelled": ({"phase": "Cancelled"}, errors.RunCancelled, "was cancelled"),
     "lost": (
         {"phase": "Failed", "reason": "MemberLost", "message": "three times"},
