@@ -33,6 +33,8 @@ class Bash:
         """
         args = tuple(spec.task.args)
         scripts = tuple(_scripts(spec))
+        if spec.task.entrypoint.startswith("/"):  # a program, never a file of the workspace
+            return Command(program=(spec.task.entrypoint, *args), files=_files(spec))
         if scripts:
             program = () if spec.HasField("source") else (spec.task.entrypoint, *args)
             return Command((self.shell, "--"), scripts, args, program, files=_files(spec))

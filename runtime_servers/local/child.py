@@ -1,6 +1,7 @@
 """From fork to exec of a user's program, in the order that keeps it apart from us; never looks after it."""
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -34,10 +35,10 @@ class Start(NamedTuple):
 class NotStarted(Exception):
     """User code did not run: where it failed, and the errno."""
 
-    def __init__(self, at: str, errno: int) -> None:
-        super().__init__(f"{at}: {os.strerror(errno)}")
+    def __init__(self, at: str, number: int) -> None:
+        super().__init__(f"{at}: {os.strerror(number)}")
         self.at = at
-        self.errno = errno
+        self.errno = number
 
 
 def adopt_orphans() -> None:
@@ -74,8 +75,8 @@ def start(program: Start) -> int:
     if not said:
         return pid
     os.waitpid(pid, 0)
-    at, errno = said.decode().split()
-    raise NotStarted(at, int(errno))
+    at, number = said.decode().split()
+    raise NotStarted(at, int(number))
 
 
 def _become(program: Start, slot: int, tell: int) -> None:
@@ -105,6 +106,8 @@ def _become(program: Start, slot: int, tell: int) -> None:
         os.execvpe(program.argv[0], program.argv, program.environment)
     except OSError as error:
         os.write(tell, f"{at} {error.errno}".encode())
+    except ValueError:  # a NUL byte, which no program can be given
+        os.write(tell, f"{at} {errno.EINVAL}".encode())
     finally:
         os._exit(_STATUS_NO_PROGRAM)
 
@@ -127,5 +130,5 @@ def _score() -> None:
 
 def _control(option: int, value: int) -> None:
     if _prctl(option, value, 0, 0, 0) != 0:
-        errno = ctypes.get_errno()
-        raise OSError(errno, f"prctl({option}): {os.strerror(errno)}")
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl({option}): {os.strerror(number)}")

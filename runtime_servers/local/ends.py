@@ -94,6 +94,7 @@ _PROGRAM: Final = {
     errno.ENOTDIR: "There is no program {0!r} here: part of its path is no directory.",
     errno.EACCES: "The program {0!r} may not be executed.",
     errno.ENOEXEC: "The file {0!r} is no program that this machine can execute.",
+    errno.EINVAL: "The name of the program {0!r}, its arguments or its variables hold what none may hold.",
     errno.EISDIR: "{0!r} is a directory and no program.",
     errno.ELOOP: "The path of the program {0!r} is a circle of links.",
     errno.ENAMETOOLONG: "The name of the program {0!r} is too long.",

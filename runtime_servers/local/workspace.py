@@ -27,8 +27,8 @@ def open_below(top: int, path: str) -> int:
 
 def is_file(top: int, path: str) -> bool:
     """True if there is a file of this path below `top`, and no link on the way."""
-    *parents, last = _parts(path)
     try:
+        *parents, last = _parts(path) or [""]
         parent = open_below(top, "/".join(parents))
     except OSError:
         return False
@@ -43,7 +43,7 @@ def is_file(top: int, path: str) -> bool:
 def write_files(top: int, files: Iterable[tuple[str, bytes]]) -> None:
     """Make new files below `top`, and the directories they need. Raises OSError if one is there already."""
     for path, data in files:
-        *parents, last = _parts(path)
+        *parents, last = _parts(path) or [""]
         made = ""
         for part in parents:
             made = f"{made}/{part}"

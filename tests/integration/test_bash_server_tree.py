@@ -188,7 +188,7 @@ async def test_nothing_survives_a_server_that_is_killed(server: BashServer) -> N
     await nobody(server.mark)
 
     async def cleared() -> bool | None:
-        return None if server.state() or list(server.workspaces.glob(".server/slot-*")) else True
+        return None if server.state() or any(server.workspaces.glob(".server/slot-*")) else True
 
     await eventually(cleared)
 
