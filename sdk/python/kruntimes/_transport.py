@@ -134,6 +134,7 @@ class LineStream:
     def __init__(self, response: http.client.HTTPResponse, sock: socket.socket) -> None:
         self._response, self._sock = response, sock
         self._closed = False
+        self._reading = threading.Lock()
 
     def __iter__(self) -> LineStream:
         """Return itself: it can be read once."""
@@ -141,14 +142,14 @@ class LineStream:
 
     def __next__(self) -> bytes:
         """Return the next line; it ends when the server ends it, or when it was closed."""
-        try:
-            line = self._response.readline()
-        except BROKEN as error:
-            if self._closed:
-                raise StopIteration from None
-            raise Unreachable(f"the connection broke: {str(error) or type(error).__name__}") from error
+        with self._reading:
+            try:
+                line = b"" if self._closed else self._response.readline()
+            except BROKEN as error:
+                if self._closed:
+                    raise StopIteration from None
+                raise Unreachable(f"the connection broke: {str(error) or type(error).__name__}") from error
         if not line or self._closed:
-            self._response.close()
             raise StopIteration
         return line
 
@@ -158,6 +159,10 @@ class LineStream:
         # Not SSLSocket's own shutdown, which pulls the TLS state from under the reader.
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+        # The reader, if there is one, has just been told.
+        with self._reading:
+            self._response.close()
+            self._sock.close()
 
 
 def _seconds(text: str | None) -> float | None:

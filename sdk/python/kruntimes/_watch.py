@@ -143,7 +143,8 @@ class SharedWatch:
         with self._lock:
             self._stream = stream
         try:
-            for line in stream:
+            # `close` may have come while the stream was being opened, and not have seen it.
+            for line in () if self._closed.is_set() else stream:
                 news = following.feed(line)
                 if news is not None:
                     self._tell([news])

@@ -1,0 +1,185 @@
+"""The SDK against the whole path: API server, scheduler, daemon and bash, as a user meets them."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import kruntimes
+import pytest
+from kruntimes import RunOptions
+from kruntimes.kubeconfig import from_files
+
+from tests.integration.dev_process import Dev, dev_in, eventually, krt
+
+pytestmark = [pytest.mark.integration]
+
+BOUND = 60.0
+
+
+@pytest.fixture(scope="module")
+def dev() -> Iterator[Dev]:
+    with tempfile.TemporaryDirectory(prefix="krt-test-") as home, dev_in(Path(home) / "data") as dev:
+        krt("dev", "up", "--detach", "--data", str(dev.layout.data), "--slots", "8")
+        yield dev
+        krt("dev", "down", "--data", str(dev.layout.data))
+        assert dev.traces() == []
+
+
+@pytest.fixture
+def client(dev: Dev) -> Iterator[kruntimes.Client]:
+    with dev.client() as client:
+        yield client
+
+
+def test_a_run_gives_its_result(client: kruntimes.Client) -> None:
+    script = 'echo "$1 $A"; cat data.txt; cat; echo to stderr >&2; echo k=v >> "$KRUNTIMES_OUTPUTS"'
+    handle = client.run(
+        "bash", source=script, args=["one"], env={"A": "two"}, files={"data.txt": "three\n"}, stdin="four"
+    )
+    result = handle.result(BOUND)
+    assert result.stdout == b"one two\nthree\nfour"
+    assert result.stderr == b"to stderr\n"
+    assert (result.exit_code, result.attempt, dict(result.outputs)) == (0, 1, {"k": "v"})
+
+
+def test_the_receipt_is_whole_and_in_order(client: kruntimes.Client) -> None:
+    timings = client.run("bash", args=["true"]).result(BOUND).timings
+    stamps = [
+        timings.queued,
+        timings.assigned,
+        timings.delivered,
+        timings.started,
+        timings.ended,
+        timings.stored,
+    ]
+    assert None not in stamps
+    assert stamps == sorted(stamps, key=str)
+
+
+def test_binary_output_and_files_stay_intact(client: kruntimes.Client) -> None:
+    data = bytes(range(256))
+    assert client.run("bash", args=["cat x"], files={"x": data}).result(BOUND).stdout == data
+
+
+BAD_ENDS: dict[str, tuple[RunOptions, type[kruntimes.RunError], str]] = {
+    "exit 7": ({"args": ["exit 7"]}, kruntimes.RunFailed, "NonZeroExit"),
+    "a signal": ({"args": ["kill -9 $$"]}, kruntimes.RunFailed, "KilledBySignal"),
+    "a timeout": ({"args": ["sleep 60"], "timeout": 0.2}, kruntimes.RunTimeout, "TimeLimit"),
+    "a missing program": ({"args": ["no-such-program", "x"]}, kruntimes.RunFailed, "MissingProgram"),
+}
+
+
+@pytest.mark.parametrize(("options", "kind", "reason"), BAD_ENDS.values(), ids=BAD_ENDS)
+def test_a_bad_end_is_its_error(
+    client: kruntimes.Client, options: RunOptions, kind: type[kruntimes.RunError], reason: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        client.run("bash", **options).result(BOUND)
+    assert caught.value.result.reason == reason
+
+
+def test_a_cancelled_run_ends_soon(client: kruntimes.Client) -> None:
+    handle = client.run("bash", args=["sleep 60"])
+    eventually(lambda: handle.status().phase == "Running", "it runs")
+    handle.cancel()
+    with pytest.raises(kruntimes.RunCancelled):
+        handle.result(BOUND)
+
+
+def test_a_rule_that_is_broken_is_named(client: kruntimes.Client) -> None:
+    with pytest.raises(kruntimes.Refused) as caught:
+        client.submit("bash", args=["true"], timeout="0s")
+    assert "spec.timeout" in caught.value.field
+    assert "longer than zero" in caught.value.rule
+
+
+def test_a_name_is_given_once(client: kruntimes.Client) -> None:
+    client.submit("bash", name="once", args=["true"])
+    with pytest.raises(kruntimes.Conflict):
+        client.submit("bash", name="once", args=["true"])
+
+
+def test_a_handle_is_picked_up_elsewhere(dev: Dev, client: kruntimes.Client) -> None:
+    name = client.submit("bash", args=["sleep 0.3; echo late"]).name
+    with dev.client() as other:
+        assert other.get(name).result(BOUND).stdout == b"late\n"
+        assert other.logs(name) == b"late\n"
+
+
+def test_runs_are_listed_and_deleted(client: kruntimes.Client) -> None:
+    handle = client.submit("bash", args=["true"], labels={"mine": "yes"})
+    handle.wait(BOUND)
+    [found] = client.list(selector="mine=yes", phase="Succeeded")
+    assert found.uid == handle.uid
+    handle.delete()
+    eventually(lambda: not client.list(selector="mine=yes"), "it is gone")
+    with pytest.raises(kruntimes.NotFound):
+        client.read(handle.name)
+
+
+def test_a_deleted_run_stops_and_its_waiter_is_told(client: kruntimes.Client) -> None:
+    handle = client.run("bash", args=["sleep 60"])
+    eventually(lambda: handle.status().phase == "Running", "it runs")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(handle.wait, BOUND)
+        handle.delete()
+        with pytest.raises(kruntimes.NotFound, match="deleted"):
+            waiting.result()
+
+
+def test_one_client_serves_many_threads(client: kruntimes.Client) -> None:
+    def run(number: int) -> bytes:
+        return client.run("bash", args=[f"echo {number}"]).result(BOUND).stdout
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(run, range(64))) == [b"%d\n" % number for number in range(64)]
+
+
+def test_a_wait_survives_the_death_of_the_api_server(dev: Dev, client: kruntimes.Client) -> None:
+    handle = client.run("bash", args=["sleep 2; echo survived"])
+    eventually(lambda: handle.status().phase == "Running", "it runs")
+    [pid] = [pid for pid, command in dev.processes().items() if "dev.apiserver" in command]
+    os.kill(pid, signal.SIGKILL)
+    assert handle.result(BOUND).stdout == b"survived\n"
+
+
+def test_creating_goes_on_through_the_death_of_the_api_server_and_doubles_nothing(dev: Dev) -> None:
+    with kruntimes.Client(from_files([dev.layout.kubeconfig]), patience=BOUND) as client:
+        with ThreadPoolExecutor(8) as pool:
+            created = [
+                pool.submit(client.submit, "bash", args=["true"], labels={"t": "die"}) for _ in range(60)
+            ]
+            eventually(lambda: sum(item.done() for item in created) > 10, "some are created")
+            [pid] = [pid for pid, command in dev.processes().items() if "dev.apiserver" in command]
+            os.kill(pid, signal.SIGKILL)
+            names = {item.result().name for item in created}
+        assert len(names) == 60
+        assert {run.name for run in client.list(selector="t=die")} == names
+        assert all(client.get(name).result(BOUND).succeeded for name in names)
+
+
+def test_nobody_there_is_told_soon_and_with_what_to_do(dev: Dev) -> None:
+    access = from_files([dev.layout.kubeconfig])
+    nobody = type(access)("https://127.0.0.1:1", ca=access.ca, origin="a test")
+    with (
+        kruntimes.Client(nobody, patience=0.1) as client,
+        pytest.raises(kruntimes.Unreachable, match="krt dev up"),
+    ):
+        client.list()
+
+
+def test_the_import_is_quick() -> None:
+    def took(code: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+        return time.perf_counter() - began
+
+    # The best of several: what else the machine does only ever adds.
+    bare, whole = (min(took(code) for _ in range(7)) for code in ("pass", "import kruntimes"))
+    assert whole - bare < 0.15
