@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -173,13 +174,15 @@ class Client:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("the client is not open: use it with `async with`")
-        url = yarl.URL(self.access.server + request.path, encoded=True)
+        address = self.access.server + request.path
+        if request.query:
+            address += f"?{urlencode(request.query)}"
         headers = {} if request.body is None else {"Content-Type": request.content_type}
         if (authorization := self.access.credential.authorization()) is not None:
             headers["Authorization"] = authorization
         async with self._session.request(
             request.method,
-            url.with_query(request.query) if request.query else url,
+            yarl.URL(address, encoded=True),
             data=_encoded(request.body),
             headers=headers,
             allow_redirects=False,  # a redirect would carry our token elsewhere

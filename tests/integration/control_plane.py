@@ -49,6 +49,7 @@ class Eyes:
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Any]] = {}
         self.history: dict[str, list[dict[str, Any]]] = {}
+        self.versions: dict[str, list[int]] = {}
         self._changed = asyncio.Event()
 
     def __call__(self, events: Sequence[Event[Seen]]) -> None:
@@ -56,6 +57,7 @@ class Eyes:
             match event:
                 case Changed(seen):
                     self.items[seen.name] = seen.item
+                    self.versions.setdefault(seen.name, []).append(int(seen.version))
                     self.history.setdefault(seen.name, []).append(seen.item.get("status") or {})
                 case Gone(seen):
                     self.items.pop(seen.name, None)
