@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 PYTEST_ARGS ?=
+# Tests that start processes wait more than they compute.
+TEST_WORKERS ?= 3
 SIMULATE_ARGS ?=
 CHAOS_ARGS ?=
 BENCH_ARGS ?=
@@ -26,7 +28,7 @@ demo: $(RUN) ## Start it on throw-away data and run a small CI pipeline over the
 	@$(PY) examples/01-ci-pipeline/pipeline.py
 
 test: $(DEV) ## Run every test.
-	@$(PY) -m pytest $(PYTEST_ARGS)
+	@$(PY) -m pytest --numprocesses $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 check: $(DEV) ## Run every gate: format, lint, types, imports, protocol, stubs, tree.
 	@$(PY) -m tests.gates
