@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from kruntimes_core.dev.control_plane import ControlPlane, Options, StartError
+from kruntimes_core.dev.api_start import StartError
+from kruntimes_core.dev.control_plane import ControlPlane, Options
 from kruntimes_core.dev.defaults import PoolSize
 from kruntimes_core.dev.layout import layout_of
 from kruntimes_core.dev.leftovers import LeftoverError

@@ -76,7 +76,7 @@ class PodKeeper:
                 await self._go_on()
             self._end_leftovers()
             if not self._paused:
-                remove_pod_directories(self._machine.layout, self.uid)
+                self._remove_directories()
                 await self._let_go()
         finally:
             self._ended.set()
@@ -85,13 +85,15 @@ class PodKeeper:
         layout = self._machine.layout
         try:
             spec = read_pod(self._pod.body, surroundings_of(layout, self.uid, self._access))
+            make_pod_directories(layout, self.uid, spec.volumes)
         except UnsupportedError as error:
             self._refusal = str(error)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             # The embedded API server checks little of a Pod; what is wrong with it comes out here.
             self._refusal = f"the Pod cannot be read: {type(error).__name__}: {error}"
+        except OSError as error:
+            self._refusal = f"the Pod's directories cannot be made: {error}"
         else:
-            make_pod_directories(layout, self.uid, spec.volumes)
             self._life = PodLife(self.uid, spec, self._machine, self._changed.set)
             self._life.restore(restart_counts(self._pod.body), self._machine.now())
         self._changed.set()
@@ -149,6 +151,13 @@ class PodKeeper:
         """Without a PID namespace programs may have left others behind; their environment tells."""
         if not self._machine.isolation:
             kill_and_wait(marked(self._machine.layout.pod(self.uid)), LEFTOVER_SECONDS)
+
+    def _remove_directories(self) -> None:
+        try:
+            remove_pod_directories(self._machine.layout, self.uid)
+        except OSError as error:
+            # What is left is removed at the next start; the Pod's end need not wait for that.
+            log.warning("cannot remove all that Pod %s had on disk: %s", self._pod.name, error)
 
     def _grace(self) -> float:
         seconds = self._pod.body["metadata"].get("deletionGracePeriodSeconds")
