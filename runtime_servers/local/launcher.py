@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 from kruntimes.server import End, StartedRun
 
 from runtime_servers.local.ends import LOST, Judge, conclude, explain, no_slot
-from runtime_servers.local.messages import Began, Ended, Failed, Gone, Order, Report, encode_order
-from runtime_servers.local.slots import NoSlot, Slot, Slots
+from runtime_servers.local.messages import Began, Ended, Failed, Order, Report, encode_order
+from runtime_servers.local.slot_line import SlotLine
+from runtime_servers.local.slots import NoSlot, Slots
 from runtime_servers.local.streams import Streams
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class LocalRun:
         self._run = run
         self._plan = plan
         self._slots = slots
-        self._slot: Slot | None = None
+        self._slot: SlotLine | None = None
         self._stopped = self._killed = False
         self._failed: Failed | None = None
         self._ended: Ended | None = None
@@ -94,20 +95,19 @@ class LocalRun:
             self._run.running()
         elif isinstance(report, Failed):
             self._failed = report
+            self._finish()
         elif isinstance(report, Ended):
-            self._calm()
             self._ended = report
-        elif isinstance(report, Gone):
             self._finish()
 
     def lost(self) -> None:
-        """The slot ended before it said Gone."""
-        self._lost = self._ended is None and self._failed is None
+        """The slot ended with the Run in it."""
+        self._lost = True
         self._finish()
 
     # Steps
 
-    def _hand_over(self, slot: Slot, streams: Streams) -> None:
+    def _hand_over(self, slot: SlotLine, streams: Streams) -> None:
         order = _memory("order", encode_order(self._plan.order(slot.directory)))
         try:
             stdin = self._stdin()
@@ -141,11 +141,11 @@ class LocalRun:
         if not self._over.done():
             self._over.set_result(None)
 
-    def _wait_for(self, slot: Slot) -> None:
+    def _wait_for(self, slot: SlotLine) -> None:
         self._calm()
         self._patience = self._loop.call_later(PATIENCE_SECONDS, self._give_up, slot)
 
-    def _give_up(self, slot: Slot) -> None:
+    def _give_up(self, slot: SlotLine) -> None:
         log.error("slot process %d does not answer; it is replaced", slot.pid)
         slot.give_up()
 

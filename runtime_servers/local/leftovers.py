@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from runtime_servers.local import tree
-from runtime_servers.local.slot import OUTPUTS, RECORD
-from runtime_servers.local.slots import sweep_directory
+from runtime_servers.local.clearing import sweep_directory
+from runtime_servers.local.directories import OUTPUTS
+from runtime_servers.local.slot import RECORD
 
 log = logging.getLogger(__name__)
 

@@ -109,6 +109,14 @@ def unpack(data: bytes) -> list[bytes]:
     return fields
 
 
+def unpack_first(data: bytes) -> bytes:
+    """The first field of `pack`, whatever follows; empty for no bytes. ValueError if it is cut short."""
+    size = int.from_bytes(data[:_LENGTH], "big")
+    if len(data) < size:
+        raise ValueError("a message ends inside its first field")
+    return data[_LENGTH : _LENGTH + size]
+
+
 def encode_order(order: Order) -> bytes:
     """An order as bytes."""
     files = (part for path, data in order.files for part in (path.encode(), data))

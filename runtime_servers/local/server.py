@@ -27,12 +27,12 @@ from runtime_servers.local.admission import admit, find_workspace
 from runtime_servers.local.child import adopt_orphans
 from runtime_servers.local.children import Children
 from runtime_servers.local.command import Command, Language
+from runtime_servers.local.directories import OUTPUTS, PRIVATE, TEMPORARY
 from runtime_servers.local.environment import Places, image_variables, variables
 from runtime_servers.local.launcher import LocalRun, Plan
 from runtime_servers.local.leftovers import sweep, take_state
 from runtime_servers.local.limits import rlimits
 from runtime_servers.local.messages import Order
-from runtime_servers.local.slot import OUTPUTS, PRIVATE, TEMPORARY
 from runtime_servers.local.slots import Slots, describe_status, log
 
 # Own bound on Runs at once; what a Runtime grants is less, as a rule.

@@ -5,6 +5,7 @@ the other end of its socket; when that closes, the server is gone, and so is eve
 """
 
 import contextlib
+import gc
 import os
 import select
 import signal
@@ -14,13 +15,13 @@ from types import FrameType
 from typing import Final
 
 from runtime_servers.local import child, tree, workspace
+from runtime_servers.local.directories import Directories
 from runtime_servers.local.messages import (
     AT_FILES,
     AT_FORK,
     AT_SCRIPT,
     AT_WORKSPACE,
     KILL,
-    OUTPUTS_NO_FILE,
     REPORT_BYTES,
     RUN,
     STOP,
@@ -28,7 +29,6 @@ from runtime_servers.local.messages import (
     Ended,
     Failed,
     Gone,
-    Order,
     Ready,
     Report,
     decode_order,
@@ -37,14 +37,6 @@ from runtime_servers.local.messages import (
 
 CONTROL: Final = 3
 RECORD: Final = "pid"
-WORKSPACE_RECORD: Final = "workspace"
-# What a Run may write in the slot's directory; beside it lies what it may not.
-RUN_DIRECTORY: Final = "run"
-REMOVED: Final = "removed"
-TEMPORARY: Final = f"{RUN_DIRECTORY}/tmp"
-OUTPUTS: Final = f"{RUN_DIRECTORY}/outputs"
-PRIVATE: Final = f"{RUN_DIRECTORY}/workspace"
-
 # A walk of the tree is repeated when no end was heard of for so long; doubled while nothing helps.
 _FIRST_PATIENCE_MS: Final = 20
 _MOST_PATIENCE_MS: Final = 1000
@@ -57,11 +49,9 @@ class Orphaned(Exception):
 class Slot:
     """One place for Runs, with a directory of its own."""
 
-    def __init__(self, control: socket.socket, directory: str, workspaces: str) -> None:
+    def __init__(self, control: socket.socket, directories: Directories) -> None:
         self._control = control
-        self._directory = directory
-        self._top = os.open(directory, workspace.DIRECTORY)
-        self._workspaces = os.open(workspaces, workspace.DIRECTORY) if workspaces else -1
+        self._directories = directories
         # A handler that does nothing makes the kernel keep the zombie and write one byte into this pipe.
         self._ends, wakeup = os.pipe()
         os.set_blocking(self._ends, False)
@@ -89,9 +79,8 @@ class Slot:
     def close(self) -> None:
         """End what is left, and remove the directory if nothing in it resists."""
         self._end_tree()
-        if not self._clean():
-            os.unlink(RECORD, dir_fd=self._top)
-            os.rmdir(self._directory)
+        if not self._directories.clean():
+            self._directories.remove(RECORD)
 
     # One Run
 
@@ -102,53 +91,41 @@ class Slot:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        if started:
+        if isinstance(started, Began):
+            self._report(started)
             by_itself = self._watch()
-            outputs, data = self._outputs()
-            self._report(Ended(self._code or 0, by_itself, outputs, data))
-        self._report(Gone(self._clean()))
+            end: Report = Ended(self._code or 0, by_itself, *self._directories.read_outputs())
+        else:
+            end = started
+        self._directories.take_away()
+        self._report(end)
+        self._report(Gone(self._directories.clean()))
 
-    def _start(self, descriptors: list[int]) -> bool:
-        order = decode_order(_read_all(descriptors[0]))
+    def _start(self, descriptors: list[int]) -> Began | Failed:
+        order = decode_order(workspace.read_all(descriptors[0]))
         at = AT_WORKSPACE
         directory = -1
         try:
-            directory = self._open(order)
+            directory = self._directories.open(order.workspace)
             at = AT_FILES
             workspace.write_files(directory, order.files)
             script = next((path for path in order.scripts if workspace.is_file(directory, path)), "")
             if not script and not order.program:
-                self._report(Failed(AT_SCRIPT, 0, "", order.scripts[0]))
-                return False
+                return Failed(AT_SCRIPT, 0, "", order.scripts[0])
             argv = (*order.shell, script, *order.args) if script else order.program
             streams = (descriptors[1], descriptors[2], descriptors[3])
             at = AT_FORK
             start = child.Start(argv, dict(order.environment), order.limits, directory, streams)
             self._pid = child.start(start)
         except child.NotStarted as failure:
-            self._report(Failed(failure.at, failure.errno, os.strerror(failure.errno), argv[0]))
-            return False
+            return Failed(failure.at, failure.errno, os.strerror(failure.errno), argv[0])
         except OSError as error:
             about = str(error.filename or order.workspace)
-            self._report(Failed(at, error.errno or 0, error.strerror or str(error), about))
-            return False
+            return Failed(at, error.errno or 0, error.strerror or str(error), about)
         finally:
             if directory >= 0:
                 os.close(directory)
-        self._report(Began(self._pid))
-        return True
-
-    def _open(self, order: Order) -> int:
-        """Make what a Run finds, and open its workspace."""
-        os.mkdir(RUN_DIRECTORY, 0o700, dir_fd=self._top)
-        os.mkdir(TEMPORARY, 0o700, dir_fd=self._top)
-        os.close(os.open(OUTPUTS, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._top))
-        if not order.workspace:
-            os.mkdir(PRIVATE, 0o700, dir_fd=self._top)
-            return workspace.open_below(self._top, PRIVATE)
-        # Whoever comes after a slot and a server that were both killed reads here what is to be removed.
-        os.symlink(order.workspace, WORKSPACE_RECORD, dir_fd=self._top)
-        return workspace.open_below(self._workspaces, order.workspace)
+        return Began(self._pid)
 
     def _watch(self) -> bool:
         """Return when nothing of the Run is left; True if the program ended before any stop reached it."""
@@ -195,25 +172,6 @@ class Slot:
             if pid == self._pid:
                 self._code = os.waitstatus_to_exitcode(status)
 
-    def _outputs(self) -> tuple[str, bytes]:
-        directory, _, name = OUTPUTS.rpartition("/")
-        try:
-            parent = workspace.open_below(self._top, directory)
-        except OSError:
-            return OUTPUTS_NO_FILE, b""
-        try:
-            return workspace.read_outputs(parent, name)
-        finally:
-            os.close(parent)
-
-    def _clean(self) -> str:
-        """Remove what was the Run's; a sentence about what could not be removed."""
-        try:
-            clean(self._top, self._workspaces)
-        except OSError as error:
-            return f"{error.filename}: {error.strerror}"
-        return ""
-
     # The server
 
     def _receive(self) -> tuple[bytes, list[int]]:
@@ -232,34 +190,6 @@ class Slot:
             self._control.send(data, socket.MSG_NOSIGNAL)
         except (BrokenPipeError, ConnectionResetError):
             raise Orphaned from None
-
-
-def clean(slot: int, workspaces: int) -> None:
-    """Remove what the last Run left in the slot's directory, and its workspace. Raises OSError."""
-    try:
-        path = os.readlink(WORKSPACE_RECORD, dir_fd=slot)
-    except FileNotFoundError:
-        path = ""
-    if path:
-        _take_workspace(slot, workspaces, path)
-        workspace.remove(slot, REMOVED)
-        os.unlink(WORKSPACE_RECORD, dir_fd=slot)
-    workspace.remove(slot, RUN_DIRECTORY)
-
-
-def _take_workspace(slot: int, workspaces: int, path: str) -> None:
-    """Move a workspace into the slot's directory, where nobody else counts on it."""
-    directory, _, name = path.rpartition("/")
-    with contextlib.suppress(FileNotFoundError):
-        parent = workspace.open_below(workspaces, directory)
-        try:
-            os.rename(name, REMOVED, src_dir_fd=parent, dst_dir_fd=slot)
-        finally:
-            os.close(parent)
-
-
-def _read_all(descriptor: int) -> bytes:
-    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
@@ -286,7 +216,10 @@ def main() -> None:
     child.adopt_orphans()
     child.refuse_new_privileges()
     _write_record(directory)
-    slot = Slot(control, directory, workspaces)
+    # What is here by now stays; a collection would only touch pages that forks share.
+    gc.disable()
+    gc.freeze()
+    slot = Slot(control, Directories(directory, workspaces))
     try:
         slot.serve()
     finally:

@@ -3,39 +3,27 @@
 import asyncio
 import logging
 import os
-import shutil
 import socket
 import sys
-import time
 from collections import deque
-from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from runtime_servers.local import tree
 from runtime_servers.local.children import Children
-from runtime_servers.local.messages import (
-    KILL,
-    REPORT_BYTES,
-    RUN,
-    STOP,
-    Gone,
-    Ready,
-    Report,
-    decode_report,
-)
-from runtime_servers.local.slot import CONTROL, clean
-from runtime_servers.local.workspace import DIRECTORY
+from runtime_servers.local.clearing import end_strays, sweep_directory
+from runtime_servers.local.messages import Ended, Failed, Gone, Ready, Report
+from runtime_servers.local.slot import CONTROL
+from runtime_servers.local.slot_line import SlotLine
 
 log = logging.getLogger(__name__)
 
 # So many wait for a Run beside those that have one, as far as there may be that many.
 AHEAD: Final = 4
 TAKE_SECONDS: Final = 10.0
+# A Run that waits for so long while slots only clean gets one more.
+RELIEF_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 3.0
-STRAYS_SECONDS: Final = 30.0
-_STRAYS_PAUSE_SECONDS: Final = 0.005
 _BACKOFF_SECONDS: Final = (0.0, 0.1, 0.5, 2.0, 5.0)
 _SOURCES: Final = str(Path(__file__).resolve().parents[2])
 _PROGRAM: Final = (
@@ -47,58 +35,8 @@ class NoSlot(Exception):
     """No slot could be had in time."""
 
 
-class Occupant(Protocol):
-    """The Run in a slot."""
-
-    def reported(self, report: Report) -> None:
-        """The slot said something; after Gone it says nothing more."""
-
-    def lost(self) -> None:
-        """The slot ended with the Run in it; nothing of the Run is left."""
-
-
-class Slot:
-    """The server's end of one slot."""
-
-    def __init__(self, directory: str, control: socket.socket, pid: int) -> None:
-        self.directory = directory
-        self.control = control
-        self.pid = pid
-        self.occupant: Occupant | None = None
-        self.ready = False
-        self.ended = False
-
-    def start(self, occupant: Occupant, descriptors: Collection[int]) -> None:
-        """Hand over an order and its streams; what becomes of it is told to the occupant."""
-        self.occupant = occupant
-        if self.ended:
-            asyncio.get_running_loop().call_soon(occupant.lost)
-            return
-        # If it is about to end, the occupant hears of that in time.
-        with suppress(BrokenPipeError, ConnectionResetError):
-            socket.send_fds(self.control, [RUN], list(descriptors))
-
-    def stop(self) -> None:
-        """The polite stop of the whole tree."""
-        self._say(STOP)
-
-    def kill(self) -> None:
-        """The hard stop of the whole tree."""
-        self._say(KILL)
-
-    def give_up(self) -> None:
-        """The slot does not answer: end its process, and all the rest follows from that."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, 9)
-
-    def _say(self, word: bytes) -> None:
-        # Full means that it has been told often enough.
-        with suppress(BrokenPipeError, ConnectionResetError, BlockingIOError):
-            self.control.send(word, socket.MSG_NOSIGNAL)
-
-
 class Slots:
-    """At most `most` slots, each with a directory below `state`. Call it on a running event loop."""
+    """At most `most` slots with Runs, each with a directory below `state`; on a running event loop."""
 
     def __init__(self, state: str, workspaces: str, most: int, children: Children) -> None:
         self._state = state
@@ -106,9 +44,9 @@ class Slots:
         self._most = most
         self._children = children
         self._loop = asyncio.get_running_loop()
-        self._all: dict[int, Slot] = {}
-        self._free: deque[Slot] = deque()
-        self._waiting: deque[asyncio.Future[Slot]] = deque()
+        self._all: dict[int, SlotLine] = {}
+        self._free: deque[SlotLine] = deque()
+        self._waiting: deque[asyncio.Future[SlotLine]] = deque()
         self._made = 0
         self._failures = 0
         self._retry: asyncio.TimerHandle | None = None
@@ -118,20 +56,17 @@ class Slots:
 
     def grow(self) -> None:
         """Make what is missing ahead of time."""
-        if self._closing or self._losses or self._retry is not None:
-            return
-        busy = sum(slot.occupant is not None for slot in self._all.values())
-        wanted = min(self._most, busy + max(AHEAD, len(self._waiting)))
-        while len(self._all) < wanted:
-            self._make()
+        busy = sum(slot.busy for slot in self._all.values())
+        self._fill(min(self._most, busy + max(AHEAD, len(self._waiting))))
 
-    async def take(self) -> Slot:
+    async def take(self) -> SlotLine:
         """A slot for one Run; it is free again by itself. Raises NoSlot when none can be had."""
         if self._free:
             return self._free.popleft()
-        turn: asyncio.Future[Slot] = self._loop.create_future()
+        turn: asyncio.Future[SlotLine] = self._loop.create_future()
         self._waiting.append(turn)
         self.grow()
+        relief = self._loop.call_later(RELIEF_SECONDS, self._relieve)
         try:
             async with asyncio.timeout(TAKE_SECONDS):
                 return await turn
@@ -143,10 +78,13 @@ class Slots:
             if isinstance(error, TimeoutError):
                 raise NoSlot(f"no slot was free or could be made within {TAKE_SECONDS:.0f} s") from None
             raise
+        finally:
+            relief.cancel()
 
-    def give_back(self, slot: Slot) -> None:
+    def give_back(self, slot: SlotLine) -> None:
         """A slot that was taken and not used, or that is free again."""
         slot.occupant = None
+        slot.cleaning = False
         if slot.ended:
             return
         while self._waiting:
@@ -154,7 +92,10 @@ class Slots:
             if not turn.done():
                 turn.set_result(slot)
                 return
-        self._free.append(slot)
+        if len(self._all) > self._most:  # one more was made while this one cleaned
+            slot.give_up()
+        else:
+            self._free.append(slot)
 
     async def close(self) -> None:
         """End every slot with all that runs in it."""
@@ -171,7 +112,7 @@ class Slots:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._all_ended()
-        await asyncio.to_thread(end_strays, self._children)
+        await asyncio.to_thread(end_strays, self._children.pids)
 
     async def _all_ended(self) -> None:
         while self._all or self._losses:
@@ -179,6 +120,18 @@ class Slots:
             await self._news.wait()
 
     # Making
+
+    def _fill(self, wanted: int) -> None:
+        # Not while strays are looked for: a slot just made would be taken for one.
+        if self._closing or self._losses or self._retry is not None:
+            return
+        while len(self._all) < wanted:
+            self._make()
+
+    def _relieve(self) -> None:
+        """Removing what a Run left can take long; its place is free all the same."""
+        cleaning = sum(slot.cleaning for slot in self._all.values())
+        self._fill(min(len(self._all) + len(self._waiting), self._most + cleaning))
 
     def _make(self) -> None:
         self._made += 1
@@ -188,7 +141,7 @@ class Slots:
         with there:
             pid = self._spawn(directory, there.fileno())
         here.setblocking(False)
-        slot = Slot(directory, here, pid)
+        slot = SlotLine(directory, here, pid)
         self._all[pid] = slot
         self._children.expect(pid, lambda status: self._ended(slot, status))
         self._loop.add_reader(here, self._hear, slot)
@@ -210,41 +163,35 @@ class Slots:
 
     # Hearing
 
-    def _hear(self, slot: Slot) -> None:
-        while True:
-            try:
-                data = slot.control.recv(REPORT_BYTES)
-            except BlockingIOError:
-                return
-            except ConnectionResetError:
-                data = b""
-            if not data:  # the process is ending; its end is what counts
-                self._loop.remove_reader(slot.control)
-                return
-            self._reported(slot, decode_report(data))
+    def _hear(self, slot: SlotLine) -> None:
+        try:
+            while (report := slot.hear()) is not None:
+                self._reported(slot, report)
+        except EOFError:  # the process is ending; its end is what counts
+            self._loop.remove_reader(slot.control)
 
-    def _reported(self, slot: Slot, report: Report) -> None:
+    def _reported(self, slot: SlotLine, report: Report) -> None:
         if isinstance(report, Ready):
             slot.ready = True
             self._failures = 0
             self.give_back(slot)
-            return
-        occupant = slot.occupant
-        if occupant is None:
-            raise ValueError(f"slot {slot.directory} reported {report} without a Run")
-        if isinstance(report, Gone):
+        elif isinstance(report, Gone):
             if report.problem:
                 log.error("slot %s is given up, it cannot be cleaned: %s", slot.directory, report.problem)
-                slot.occupant = None
                 slot.give_up()
             else:
                 self.give_back(slot)
-        occupant.reported(report)
-        self.grow()
+        elif slot.occupant is not None:
+            occupant = slot.occupant
+            if isinstance(report, Ended | Failed):
+                slot.occupant = None
+                slot.cleaning = True
+            occupant.reported(report)
+            self.grow()
 
     # Losing
 
-    def _ended(self, slot: Slot, status: int) -> None:
+    def _ended(self, slot: SlotLine, status: int) -> None:
         slot.ended = True
         del self._all[slot.pid]
         self._news.set()
@@ -260,10 +207,10 @@ class Slots:
         self._losses.add(loss)
         loss.add_done_callback(self._cleared)
 
-    async def _clear(self, slot: Slot) -> None:
+    async def _clear(self, slot: SlotLine) -> None:
         """End what the slot left running, remove what it left lying, then tell."""
         try:
-            await asyncio.to_thread(end_strays, self._children)
+            await asyncio.to_thread(end_strays, self._children.pids)
             await asyncio.to_thread(sweep_directory, slot.directory, self._workspaces)
         finally:
             if slot.occupant is not None:
@@ -282,34 +229,6 @@ class Slots:
     def _try_again(self) -> None:
         self._retry = None
         self.grow()
-
-
-def end_strays(children: Children) -> None:
-    """Kill every descendant of this process that no slot answers for; no slot may be made meanwhile.
-
-    It blocks. Raises OSError when something is left that cannot be killed.
-    """
-    deadline = time.monotonic() + STRAYS_SECONDS
-    while left := tree.kill(os.getpid(), keep=children.pids()):
-        if time.monotonic() > deadline:
-            raise OSError(f"{left} processes of lost Runs cannot be killed")
-        time.sleep(_STRAYS_PAUSE_SECONDS)
-
-
-def sweep_directory(directory: str, workspaces: str) -> None:
-    """Remove a slot's directory and the workspace it had; nothing of it may run any more."""
-    with suppress(FileNotFoundError):
-        top = os.open(directory, DIRECTORY)
-        try:
-            root = os.open(workspaces, DIRECTORY) if workspaces else -1
-            try:
-                clean(top, root)
-            finally:
-                if root >= 0:
-                    os.close(root)
-        finally:
-            os.close(top)
-        shutil.rmtree(directory)
 
 
 def describe_status(status: int) -> str:

@@ -117,6 +117,11 @@ def _allow(parent: int, name: str) -> None:
         os.close(descriptor)
 
 
+def read_all(descriptor: int) -> bytes:
+    """The whole of an open file."""
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+
+
 def _parts(path: str) -> list[str]:
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
