@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 PYTEST_ARGS ?=
 # Tests that start processes wait more than they compute.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 2
 SIMULATE_ARGS ?=
 CHAOS_ARGS ?=
 BENCH_ARGS ?=
