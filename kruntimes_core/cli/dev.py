@@ -1,6 +1,7 @@
 """krt dev: a whole cluster on this machine, started, shown, ended, wiped."""
 
 import argparse
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,11 +49,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _up(args: argparse.Namespace, layout: "Layout") -> int:
+    from kruntimes_core.cli.failures import UsageError
     from kruntimes_core.cli.output import warn
     from kruntimes_core.dev.defaults import PoolSize
     from kruntimes_core.dev.ownlock import holder
     from kruntimes_core.dev.start_stop import Wanted, started, stop
 
+    if not hasattr(os, "pidfd_open"):
+        raise UsageError("krt dev up needs Linux 5.3 or newer; elsewhere, use a cluster or a virtual machine")
     pid = holder(layout)
     if pid is not None:
         warn(f"already running on {layout.data} (pid {pid}); `krt dev down` ends it")

@@ -15,6 +15,7 @@ from kruntimes_core.dev.garbage import GarbageCollector
 from kruntimes_core.dev.isolation import find_wrapper
 from kruntimes_core.dev.kubelet import Kubelet
 from kruntimes_core.dev.layout import Layout
+from kruntimes_core.dev.logfiles import keep_bounded
 from kruntimes_core.dev.ownlock import still_owned
 from kruntimes_core.dev.pod_life import Machine
 from kruntimes_core.dev.processes import Spawner
@@ -54,6 +55,7 @@ async def run_cluster(
         keepers = [group.create_task(keeper.run()) for keeper in (api, *programs)]
         followers = [group.create_task(part.run()) for part in parts]
         followers.append(group.create_task(_watch_data(ground, stop)))
+        followers.append(group.create_task(keep_bounded(ground.layout)))
         await stop.wait()
         log.info("ending")
         await asyncio.gather(

@@ -11,8 +11,6 @@ from kruntimes_core.dev.backoff import Backoff
 from kruntimes_core.dev.layout import Layout
 from kruntimes_core.dev.processes import Command, Process, Spawner
 
-LOG_LIMIT_BYTES = 16 * 1024 * 1024
-
 log = logging.getLogger(__name__)
 
 Report = Callable[[str], None]
@@ -56,8 +54,6 @@ class Keeper:
     def start(self) -> Process:
         """Start it now; `run` takes it over."""
         path = self._layout.log(self._component.name)
-        if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
-            path.replace(path.with_suffix(".log.1"))
         argv = (sys.executable, "-m", self._component.module, *self._component.args)
         self._process = self._spawner.spawn(
             Command(self._component.name, argv, component_env(self._layout), self._layout.data, path)

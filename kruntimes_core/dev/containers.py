@@ -13,7 +13,6 @@ from kruntimes_core.dev.podspec import Container, Probe, Role
 from kruntimes_core.dev.podstatus import ContainerState, Ended, restarts
 from kruntimes_core.dev.processes import Command, Process, Spawner
 
-LOG_LIMIT_BYTES = 16 * 1024 * 1024
 STARTUP_FAILED = "StartError"
 
 log = logging.getLogger(__name__)
@@ -100,7 +99,6 @@ class ContainerLife:
 
     async def _run_once(self) -> int | None:
         """Start it and wait for its end; None when it could not be started."""
-        _cut_log(self._place.log)
         try:
             self._process = self._spawner.spawn(self._command(self.container.argv, self._place.isolation))
         except OSError as error:
@@ -196,10 +194,3 @@ class ContainerLife:
     def _set(self, state: ContainerState) -> None:
         self.state = state
         self._changed()
-
-
-def _cut_log(path: Path) -> None:
-    """Keep a log bounded: one that grew too long is put aside at a start, in place of the one before it."""
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size > LOG_LIMIT_BYTES:
-            path.replace(path.with_suffix(".log.1"))

@@ -32,7 +32,8 @@ def overview(layout: Layout) -> tuple[list[str], bool]:
 
 def _processes(layout: Layout, pid: int) -> list[str]:
     rows = [("PROCESS", "PID", "MIB"), ("dev", str(pid), _mib([pid]))]
-    for line in layout.records.read_text().splitlines():
+    lines = layout.records.read_text().splitlines() if layout.records.exists() else []
+    for line in lines:
         record = json.loads(line)
         if record["start"] is not None and start_time(record["pid"]) == record["start"]:
             rows.append(

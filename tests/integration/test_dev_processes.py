@@ -19,6 +19,7 @@ from kruntimes_core.dev.containers import ContainerLife, Place
 from kruntimes_core.dev.isolation import find_wrapper
 from kruntimes_core.dev.layout import Layout
 from kruntimes_core.dev.leftovers import sweep_processes
+from kruntimes_core.dev.logfiles import put_aside
 from kruntimes_core.dev.podspec import Container, Role
 from kruntimes_core.dev.podstatus import Ended, Running
 from kruntimes_core.dev.processes import Command, Process, Spawner
@@ -212,6 +213,18 @@ def test_a_directory_of_somebody_else_is_not_used(home: Path) -> None:
     (home / "link").symlink_to("/tmp")
     with pytest.raises(PermissionError):
         make_private(home / "link")
+
+
+def test_a_log_that_grew_too_long_begins_anew_under_its_writer(home: Path) -> None:
+    path = home / "log"
+    with path.open("ab", buffering=0) as writer:
+        writer.write(b"old" * 100)
+        put_aside(path, 1000)
+        assert path.stat().st_size == 300
+        put_aside(path, 100)
+        writer.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert (home / "log.1").read_bytes() == b"old" * 100
 
 
 def test_a_tree_goes_whatever_a_run_has_made_of_it(home: Path) -> None:
