@@ -4,6 +4,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,9 @@ def cluster(dev: Dev) -> Iterator[Cluster]:
             if deployment["metadata"]["name"] != "kruntimes-bash":
                 cluster.delete(f"{DEPLOYMENTS}/{deployment['metadata']['name']}")
         for pod in cluster.pods():
-            cluster.delete(f"{PODS}/{pod['metadata']['name']}")
+            # With its Deployment it may have gone meanwhile.
+            with suppress(kruntimes.NotFound):
+                cluster.delete(f"{PODS}/{pod['metadata']['name']}")
         eventually(lambda: cluster.pods() == [], "all Pods are gone")
 
 
