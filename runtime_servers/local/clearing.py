@@ -1,10 +1,8 @@
 """What a slot leaves that does not end as it should: ends its processes, removes its directory. It blocks."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from typing import Final
 
 from runtime_servers.local import tree, workspace
@@ -28,8 +26,10 @@ def end_strays(slots: Callable[[], Collection[int]]) -> None:
 
 def sweep_directory(directory: str, workspaces: str) -> None:
     """Remove a slot's directory and the workspace it had; nothing of it may run any more. Raises OSError."""
-    with suppress(FileNotFoundError):
-        slot = os.open(directory, workspace.DIRECTORY)
+    parent, _, name = directory.rpartition("/")
+    above = os.open(parent, workspace.DIRECTORY)
+    try:
+        slot = os.open(name, workspace.DIRECTORY, dir_fd=above)
         try:
             if workspaces and (path := recorded_workspace(slot)):
                 root = os.open(workspaces, workspace.DIRECTORY)
@@ -40,4 +40,8 @@ def sweep_directory(directory: str, workspaces: str) -> None:
             workspace.remove(slot, REMOVED)
         finally:
             os.close(slot)
-        shutil.rmtree(directory)
+        workspace.remove(above, name)
+    except FileNotFoundError:
+        return  # it has removed itself
+    finally:
+        os.close(above)

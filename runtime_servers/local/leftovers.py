@@ -49,7 +49,10 @@ def sweep(state: str, workspaces: str) -> None:
     _kill_marked(state)
     for slot in slots:
         log.warning("removing what an earlier server left in %s", slot)
-        sweep_directory(str(slot), workspaces)
+        try:
+            sweep_directory(str(slot), workspaces)
+        except (OSError, ValueError) as error:  # it is in nobody's way, and the next server tries again
+            log.error("%s cannot be removed: %s", slot, error)
 
 
 def _wait_for_slots(slots: list[Path]) -> None:

@@ -134,9 +134,7 @@ class Slots:
         self._fill(min(len(self._all) + len(self._waiting), self._most + cleaning))
 
     def _make(self) -> None:
-        self._made += 1
-        directory = f"{self._state}/slot-{self._made}"
-        os.mkdir(directory, 0o700)
+        directory = self._make_directory()
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with there:
             pid = self._spawn(directory, there.fileno())
@@ -145,6 +143,15 @@ class Slots:
         self._all[pid] = slot
         self._children.expect(pid, lambda status: self._ended(slot, status))
         self._loop.add_reader(here, self._hear, slot)
+
+    def _make_directory(self) -> str:
+        while True:
+            self._made += 1
+            directory = f"{self._state}/slot-{self._made}"
+            # One that an earlier server left, and that could not be removed, stays alone.
+            with suppress(FileExistsError):
+                os.mkdir(directory, 0o700)
+                return directory
 
     def _spawn(self, directory: str, control: int) -> int:
         # No environment: what the server was given must not be found in its slots either.
