@@ -222,7 +222,7 @@ class Daemon:
                 take_snapshot(duty, snapshot, self._standing, now)
 
     def _fresh_for(self, run: Run, now: Instant) -> float:
-        """Return how long the scheduler will surely not send the Run elsewhere; clocks may differ a little."""
+        """Return how long the scheduler will surely not send the Run elsewhere; clocks may differ some."""
         age = abs((now.wall - run.assigned).total_seconds()) if run.assigned else float("inf")
         return self._standing.settings.late_after - age
 

@@ -55,6 +55,12 @@ def after_loss(
     )
 
 
+def longest_wait(run: Run, allowance: Allowance = ALLOWANCE) -> float:
+    """Return the longest wait that a Run's next attempt can have been given, in seconds."""
+    doubled = run.retry.backoff * 2.0 ** max(run.attempt - 2, 0)
+    return max(min(doubled, allowance.longest_backoff), *allowance.delays)
+
+
 def after_failure(
     run: Run, ending: Ending, now: Instant, allowance: Allowance = ALLOWANCE
 ) -> Requeued | Failed:

@@ -129,7 +129,7 @@ class Cycle:
             if item.queue_deadline is not None and now.monotonic >= item.queue_deadline:
                 return waiting.time_out(run, now)
             return None
-        if item.account is not None and item.account.lost:
+        if item.account is None or item.account.lost:
             return failover.when_member_lost(run, now, self.settings)
         if run.phase is Phase.SCHEDULED and run.delivered is None:
             deadline = self.ledger.start_deadline(item)

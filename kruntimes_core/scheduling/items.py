@@ -28,6 +28,9 @@ class Item:
     wait: tuple[object, ...] = ()
     place: tuple[object, ...] = ()
     queue_deadline: float | None = None
+    # What it backs off for, and until when: read once, since wall clocks differ and jump.
+    backoff: tuple[object, ...] = ()
+    ready_at: float = 0.0
     # Decided, and not yet seen in the Run.
     pending: Action | None = None
     # Own writes: versions before this one are not believed.

@@ -128,9 +128,12 @@ class Ledger:
             return
         if item.queue_deadline is not None:
             self.arm(item, run.uid, "queue", item.queue_deadline)
-        pause = seconds_until_ready(run, now)
-        if pause > 0:
-            self.arm(item, run.uid, "ready", now.monotonic + pause)
+        backoff = (run.attempt, run.not_before)
+        if item.backoff != backoff:
+            item.backoff = backoff
+            item.ready_at = now.monotonic + seconds_until_ready(run, now)
+        if item.ready_at > now.monotonic:
+            self.arm(item, run.uid, "ready", item.ready_at)
             return
         lapse_at = item.waiting_since + self.settings.exclusion_lapse
         lapsed = now.monotonic >= lapse_at
@@ -144,7 +147,10 @@ class Ledger:
     def _settle_assigned(self, item: Item, run: Run, now: Instant) -> None:
         assignment = run.assignment
         if assignment is None:
-            raise ValueError(f"Run {run.namespace}/{run.name} is {run.phase} and assigned to nobody")
+            # Nobody of ours writes that, but whoever may write a status can: as good as a lost member.
+            self.move(item, run.uid, None)
+            self.hurry(run.uid)
+            return
         account = self.roster.account((run.namespace, assignment.pod, assignment.pod_uid), now)
         self.move(item, run.uid, account)
         place = (run.attempt, assignment.pod_uid)

@@ -11,6 +11,8 @@ from kruntimes_core.scheduling.filters import FILTERS, may_take, stopped_by
 from kruntimes_core.scheduling.shapes import Group, Rank, Shape
 
 PoolKey = tuple[str, str]
+# Most free first; the serial keeps two accounts of one member, one of them gone, from being compared.
+_Sorted = tuple[float, AccountKey, int, Account]
 
 
 class Pool:
@@ -24,7 +26,7 @@ class Pool:
         self.groups: dict[Shape, Group] = {}
         self.parked: OrderedDict[Shape, Group] = OrderedDict()
         self._open: list[tuple[Rank, int, Group]] = []
-        self._by_freeness: list[tuple[float, AccountKey, Account]] = []
+        self._by_freeness: list[_Sorted] = []
         # Members in the order in which they last got room, and how often any did.
         self._recent: OrderedDict[AccountKey, Account] = OrderedDict()
         self._wake = 0
@@ -118,10 +120,14 @@ class Pool:
     def sort(self, account: Account) -> None:
         """Put a member where its freeness belongs."""
         if self.accounts.get(account.key) is account and account.is_ready:
-            heapq.heappush(self._by_freeness, (-account.freeness, account.key, account))
+            heapq.heappush(self._by_freeness, self._sorted(account))
             if len(self._by_freeness) > 64 + 8 * len(self.accounts):
-                self._by_freeness = [(-a.freeness, a.key, a) for a in self.accounts.values() if a.is_ready]
+                self._by_freeness = [self._sorted(each) for each in self.accounts.values() if each.is_ready]
                 heapq.heapify(self._by_freeness)
+
+    def _sorted(self, account: Account) -> _Sorted:
+        self._serial += 1
+        return (-account.freeness, account.key, self._serial, account)
 
     def wake(self, batch: int) -> None:
         """Open some parked groups that may fit now; the others keep their turn for the next call."""
@@ -162,11 +168,11 @@ class Pool:
         return best, group.reason
 
     def _best_of_all(self, group: Group) -> tuple[Account | None, Reason]:
-        tried: dict[AccountKey, tuple[float, AccountKey, Account]] = {}
+        tried: dict[AccountKey, _Sorted] = {}
         furthest, best = 0, None
         while self._by_freeness:
             entry = heapq.heappop(self._by_freeness)
-            freeness, key, account = entry
+            freeness, key, _, account = entry
             stale = self.accounts.get(key) is not account or -freeness != account.freeness
             if stale or not account.is_ready or key in tried:
                 continue  # a newer entry was pushed when it changed

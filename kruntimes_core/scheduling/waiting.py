@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from kruntimes_core.model.attempts import longest_wait
 from kruntimes_core.model.ending import Ending
 from kruntimes_core.model.events import Cancelled, Held, TimedOut
 from kruntimes_core.model.instant import Instant
@@ -11,8 +12,6 @@ from kruntimes_core.model.reasons import Reason
 from kruntimes_core.model.run import Run
 from kruntimes_core.scheduling.actions import End, Hold
 
-# A wall clock that jumped must not let a Run wait for ever: no wait for `notBefore` is longer.
-_LONGEST_BACKOFF = 600.0
 # Kubernetes gives creation times in whole seconds.
 _CREATED_ROUNDING = 1.0
 
@@ -21,7 +20,8 @@ def seconds_until_ready(run: Run, now: Instant) -> float:
     """Return how long a Run has to back off still."""
     if run.not_before is None:
         return 0.0
-    return min(max((run.not_before - now.wall).total_seconds(), 0.0), _LONGEST_BACKOFF)
+    # Whoever wrote it may have another wall clock: the wait is never longer than one that is given.
+    return min(max((run.not_before - now.wall).total_seconds(), 0.0), longest_wait(run))
 
 
 def seconds_in_queue(run: Run, now: Instant, seen_for: float) -> float:

@@ -1,0 +1,1 @@
+"""A model of the cluster in virtual time, driving the real rules; one seed is one history."""
