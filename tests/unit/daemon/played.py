@@ -158,10 +158,14 @@ class PlayedDaemon:
     def answers(self, kind: type[Answerable], outcome: Outcome) -> Answerable:
         """Answer the only open instruction of a kind."""
         order = self.one(kind)
+        self.settles(order, outcome)
+        return order
+
+    def settles(self, order: OfRun, outcome: Outcome) -> None:
+        """Answer this instruction, whatever else is open."""
         self.open.remove(order)
         self.machine.done(order, outcome, self.now)
         self.decides()
-        return order
 
     @property
     def is_idle(self) -> bool:

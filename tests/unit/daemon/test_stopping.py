@@ -172,6 +172,16 @@ def test_a_run_deleted_while_it_may_have_been_started_is_stopped_all_the_same() 
     assert daemon.machine.active == 0
 
 
+@pytest.mark.xfail(strict=True, reason="Its workspace is cleared first, perhaps under the running program")
+def test_a_run_deleted_while_it_may_have_been_started_is_stopped_before_its_workspace_goes() -> None:
+    daemon = begin()
+    daemon.sees(RUN)
+    daemon.answers(Fill, Done())
+    daemon.misses(RUN)
+    daemon.answers(Start, Refused(Code.DEADLINE_EXCEEDED))
+    daemon.told(Cancel)
+
+
 def test_a_run_deleted_before_it_was_started_leaves_no_workspace() -> None:
     daemon = begin()
     daemon.sees(RUN)
