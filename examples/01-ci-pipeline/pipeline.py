@@ -71,6 +71,7 @@ def verdict(rows: list[report.Row], left: list[str], spent: float) -> int:
     if bad:
         print(f"not as they should: {', '.join(bad)}")
     well = f"{len(rows) - len(bad)} of {len(rows)} Runs ended as they should"
+    print(report.work(rows))
     print(f"{well}; {len(left) or 'nothing'} left behind; {spent:.1f} s in all")
     return 1 if bad or left else 0
 

@@ -78,6 +78,15 @@ def receipt(rows: Sequence[Row], wall: float) -> str:
     return "\n".join(lines)
 
 
+def work(rows: Sequence[Row]) -> str:
+    """What the Runs did, added up from their named outputs."""
+    done = {
+        name: sum(int(row.result.outputs.get(name, 0)) for row in rows)
+        for name in ("files", "compiled", "tests")
+    }
+    return f"{done['files']} files hashed, {done['compiled']} compiled, {done['tests']} tests passed"
+
+
 def out_of_order(timings: Timings) -> bool:
     """Whether a receipt runs backwards, which would make it worthless."""
     names = ("queued", "assigned", "delivered", "started", "ended", "stored")
