@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kruntimes_core.model.resources import add, fits, parse_duration, parse_quantity, subtract
 
-EXAMPLES = settings(derandomize=True, database=None, deadline=None, max_examples=150)
+EXAMPLES = settings(derandomize=True, database=None, deadline=None, max_examples=60)
 NAMES = st.sampled_from(["runs", "cpu", "memory", "example.com/gpu"])
 AMOUNTS = st.dictionaries(NAMES, st.integers(0, 2**40))
 SCALES = {

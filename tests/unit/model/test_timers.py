@@ -59,7 +59,7 @@ def test_keys_that_are_due_at_the_same_time_come_in_the_order_they_were_set() ->
     assert [key for key, _ in timers(b=1.0, c=1.0, a=1.0).pop_due(1.0)] == ["b", "c", "a"]
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=150)
+@settings(derandomize=True, database=None, deadline=None, max_examples=60)
 @given(OPERATIONS)
 def test_timers_are_a_table_of_times(operations: list[tuple[str, int, int]]) -> None:
     made: Timers[int] = Timers()

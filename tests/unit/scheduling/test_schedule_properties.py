@@ -19,7 +19,7 @@ from kruntimes_core.scheduling.snapshot import Snapshot
 from tests.builders import at, make_member, make_run, make_runtime
 from tests.unit.scheduling.stage import Stage
 
-EXAMPLES = settings(derandomize=True, database=None, deadline=None, max_examples=100)
+EXAMPLES = settings(derandomize=True, database=None, deadline=None, max_examples=60)
 NOW = at(2)
 PODS = ("a", "b", "c")
 

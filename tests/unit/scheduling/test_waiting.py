@@ -227,6 +227,14 @@ def test_a_run_that_becomes_more_important_while_it_waits_goes_first() -> None:
     assert told(stage.settle()) == ["Assign later"]
 
 
+def test_who_stood_behind_a_more_important_run_does_not_inherit_its_turn() -> None:
+    first, second = make_run("first", priority=5), make_run("second")
+    stage = Stage(make_member("a", capacity={"runs": 1, "cpu": 1}), first, second)
+    stage.show(make_run("other", needs={"cpu": 1}, priority=1))
+    stage.goes("first")
+    assert told(stage.decide()) == ["Assign other"]
+
+
 # Backing off and exclusion.
 
 
