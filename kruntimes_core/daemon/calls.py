@@ -25,7 +25,8 @@ def next_call(duty: Duty, standing: Standing, now: Instant) -> OfRun | None:
     if duty.calls.busy is not None or now.monotonic < duty.calls.after:
         return None
     for key in duty.litter:
-        if duty.current is None or duty.current.key != key:
+        mine = duty.current is not None and duty.current.key == key
+        if not mine and key.attempt not in duty.server:  # what may be running there is stopped first
             return Clear(standing.number(), key)
     if standing.connected:
         call = _stop_behind_fence(duty, standing) or _put_away(duty, standing, now)
@@ -104,7 +105,9 @@ def _bring_to_start(duty: Duty, run: Run, standing: Standing, now: Instant) -> O
         return Forget(standing.number(), current.key, stop=True)
     if current.accepted or current.look or run.phase is Phase.RUNNING:
         return Look(standing.number(), current.key)
-    return None if _decide_against(current, run, standing) else _prepare(current, run, standing, now)
+    if not _decide_against(current, run, standing):
+        return _prepare(current, run, standing, now)
+    return Forget(standing.number(), current.key, stop=True) if current.settling else None
 
 
 def _prepare(current: Try, run: Run, standing: Standing, now: Instant) -> OfRun | None:

@@ -217,9 +217,12 @@ class Daemon:
             inherited = not self._standing.synced_once
             late_at = now.monotonic + self._fresh_for(run, now)
             duty.current = Try(run.key, inherited, claim=inherited, late_at=late_at)
+            missing = run.attempt in duty.missing
             snapshot = duty.server.pop(run.attempt, None)
             if snapshot is not None:
                 take_snapshot(duty, snapshot, self._standing, now)
+            if missing:
+                duty.missing.add(run.attempt)  # an old snapshot is no sign of life
 
     def _fresh_for(self, run: Run, now: Instant) -> float:
         """Return how long the scheduler will surely not send the Run elsewhere; clocks may differ some."""

@@ -92,6 +92,7 @@ def _take_start(
     match outcome:
         case told.Answered(snapshot):
             duty.calls.worked()
+            standing.full_in_row = 0
             duty.litter.discard(order.key)
             take_snapshot(duty, snapshot, standing, now)
         case told.Refused() if current is not None:
@@ -123,7 +124,7 @@ def _start_refused(current: Try, verdict: Verdict, refused: told.Refused, standi
             current.stop_older = True
         case _:
             draining = refused.reason == "DRAINING"
-            delay = 0.0 if draining else standing.settings.hand_back_delay
+            delay = 0.0 if draining else standing.full_delay()
             current.decision = GiveBack(reason_of(refused), message, delay, excluding=draining)
 
 
@@ -203,14 +204,18 @@ def _take_write(
 
 
 def _take_written(duty: Duty, order: told.Write, version: int, current: Try | None) -> None:
-    """Know at once what was written: the watch shows it later."""
+    """Know at once what was written.
+
+    The version written is still news when the watch shows it: others may have changed the Run just before.
+    """
     if duty.run is not None and version > duty.version:
         duty.run = replace(apply(duty.run, order.event), version=str(version))
-        duty.version = version
+        duty.version = version - 1
     if isinstance(order.event, Delivered):
         if current is not None:
             current.claimed = order.number > current.claim_from
-    elif not isinstance(order.event, Started):
+    elif not isinstance(order.event, Started) and current is not None:
+        # A later attempt that has come back here meanwhile is none of this write's business.
         duty.current = None
 
 

@@ -27,8 +27,9 @@ class Settings:
     repeat_at_most: float = 5.0
     # Unclear refusals of StartRun before ForgetRun STOP settles it.
     start_tries: int = 3
-    # A Run that a full or unready server gave back waits so long.
+    # A Run that a full or unready server gave back waits so long; longer while it stays full.
     hand_back_delay: float = 0.5
+    hand_back_at_most: float = 4.0
     # Grace of a Run that names none, where this daemon has to wait it out.
     default_grace: float = 30.0
     # How many lost attempts are made good.

@@ -43,12 +43,20 @@ class Standing:
     instance: str = ""
     accept_state: AcceptState = AcceptState.NOT_READY
     capacity: Amounts = field(default_factory=dict)
+    # Runs refused for want of room since the last that was not.
+    full_in_row: int = 0
     _serial: int = 0
 
     def number(self) -> int:
         """Return the number of the next instruction."""
         self._serial += 1
         return self._serial
+
+    def full_delay(self) -> float:
+        """Return how long a Run waits that the server had no room for: longer the more often it happens."""
+        doubled = self.settings.hand_back_delay * 2.0 ** min(self.full_in_row, 10)
+        self.full_in_row += 1
+        return min(doubled, self.settings.hand_back_at_most)
 
     @property
     def is_accepting(self) -> bool:

@@ -24,7 +24,7 @@ class Item:
     arrived: float
     waiting_since: float = 0.0
     assigned_since: float = 0.0
-    # What those two were taken for: (attempt, queued) and (attempt, Pod UID).
+    # What those two were taken for: (attempt, queued) and (attempt, Pod UID, time of assignment).
     wait: tuple[object, ...] = ()
     place: tuple[object, ...] = ()
     queue_deadline: float | None = None

@@ -153,7 +153,8 @@ class Ledger:
             return
         account = self.roster.account((run.namespace, assignment.pod, assignment.pod_uid), now)
         self.move(item, run.uid, account)
-        place = (run.attempt, assignment.pod_uid)
+        # A Run that was handed back may come to the same member again, in the same attempt.
+        place = (run.attempt, assignment.pod_uid, run.assigned)
         if item.place != place:
             item.place = place
             item.assigned_since = now.monotonic

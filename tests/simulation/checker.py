@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kruntimes_core.model.events import Assigned, Event
 from kruntimes_core.model.identity import RunKey
 from kruntimes_core.model.reasons import Reason
-from kruntimes_core.model.resources import add, fits, subtract
+from kruntimes_core.model.resources import Amounts, add, fits, subtract
 from kruntimes_core.model.run import Phase, Run
 from kruntimes_core.model.runtime import AcceptState, Member
 from tests.simulation.api import MEMBERS, RUNS, RUNTIMES, Api, Stored
@@ -49,6 +49,8 @@ class Checker:
         self.codes: dict[RunKey, UserCode] = {}
         self.accepted: set[str] = set()
         self.deleted: set[str] = set()
+        # The last said by each member: one that begins anew says nothing for a moment.
+        self._capacity: dict[str, Amounts] = {}
         self._versions: dict[str, int] = {}
         self._life = 0
         self._fits_since: dict[str, float] = {}
@@ -57,6 +59,8 @@ class Checker:
     # Commits.
 
     def committed(self, old: Stored | None, new: Stored | None, event: Event | None) -> None:
+        if isinstance(new, Member) and new.capacity:
+            self._capacity[new.pod_uid] = new.capacity
         if isinstance(old, Run) and new is None:
             self.deleted.add(old.uid)
         if not isinstance(new, Run):
@@ -76,9 +80,9 @@ class Checker:
         member = self.api.store[MEMBERS].get(run.assignment.pod)
         if not isinstance(member, Member) or member.pod_uid != run.assignment.pod_uid:
             return
-        taken = self._taken(member)
-        if not fits(taken, member.capacity):
-            raise Violation(3, f"{run.name} overbooks {member.name}: {taken} of {dict(member.capacity)}")
+        taken, capacity = self._taken(member), self._capacity.get(member.pod_uid, {})
+        if not fits(taken, capacity):
+            raise Violation(3, f"{run.name} overbooks {member.name}: {taken} of {dict(capacity)}")
 
     def _taken(self, member: Member) -> dict[str, int]:
         taken: dict[str, int] = {}

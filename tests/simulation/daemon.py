@@ -16,7 +16,7 @@ from tests.simulation.clockwork import Driven, Loop
 from tests.simulation.server import Forgotten, ServerProcess
 
 _RENEWAL = 5.0
-_PING = 3.0
+_PING = 2.0
 
 
 class DaemonProcess(Driven):

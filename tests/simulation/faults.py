@@ -194,6 +194,7 @@ MEMBER_FAULTS: tuple[Callable[[Cluster, Pod], float], ...] = (
     freeze_member,
     pause_server,
     cut_off,
+    cut_off,
     lose_watch_of_server,
     blur_answers,
     drain,

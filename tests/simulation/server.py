@@ -14,7 +14,7 @@ from kruntimes_core.model.run import Run
 from kruntimes_core.model.runtime import AcceptState
 from tests.simulation.clockwork import Loop, Process
 
-DAEMON_TIMEOUT = 10.0
+DAEMON_TIMEOUT = 6.0
 _DAEMON_LOST_GRACE = 2.0
 
 
