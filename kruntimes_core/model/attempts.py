@@ -11,6 +11,9 @@ from kruntimes_core.model.instant import Instant
 from kruntimes_core.model.reasons import Reason
 from kruntimes_core.model.run import Run
 
+# Enough for any delay to reach its bound; an attempt number in the thousands must not overflow a float.
+MOST_DOUBLINGS = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
@@ -57,7 +60,7 @@ def after_loss(
 
 def longest_wait(run: Run, allowance: Allowance = ALLOWANCE) -> float:
     """Return the longest wait that a Run's next attempt can have been given, in seconds."""
-    doubled = run.retry.backoff * 2.0 ** max(run.attempt - 2, 0)
+    doubled = run.retry.backoff * 2.0 ** min(max(run.attempt - 2, 0), MOST_DOUBLINGS)
     return max(min(doubled, allowance.longest_backoff), *allowance.delays)
 
 
@@ -70,7 +73,7 @@ def after_failure(
     retryable = policy.retryable_reasons is None or ending.reason in policy.retryable_reasons
     if run.is_unwanted or not retryable or failures >= policy.max_attempts:
         return Failed(ending)
-    delay = min(policy.backoff * 2.0 ** (failures - 1), allowance.longest_backoff)
+    delay = min(policy.backoff * 2.0 ** min(failures - 1, MOST_DOUBLINGS), allowance.longest_backoff)
     return Requeued(
         attempt=run.attempt + 1,
         losses=run.losses,

@@ -1,7 +1,5 @@
 """What a daemon writes is repeated until it is acknowledged, and dropped when the Run is another's."""
 
-import pytest
-
 from kruntimes_core.daemon.instructions import (
     Done,
     Fill,
@@ -154,7 +152,6 @@ def test_a_run_that_grows_old_while_it_is_filled_is_claimed_before_it_is_started
     assert not daemon.has(Start)
 
 
-@pytest.mark.xfail(strict=True, reason="An acknowledgement lets go of whatever attempt is the current one")
 def test_a_late_acknowledgement_for_one_attempt_leaves_the_next_attempt_alone() -> None:
     daemon = ended(RunState.LOST)
     acknowledged = daemon.told(Write)

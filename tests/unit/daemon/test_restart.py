@@ -222,9 +222,6 @@ def test_a_run_missing_after_a_watch_broke_is_looked_for_before_it_counts_as_los
     assert isinstance(daemon.told(Write).event, Requeued)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="A Run object that comes between handshake and list hides what is missing"
-)
 def test_a_run_missing_after_a_watch_broke_is_looked_for_though_its_object_came_late() -> None:
     daemon = PlayedDaemon()
     daemon.renews()

@@ -102,9 +102,6 @@ def test_a_run_cancelled_before_its_absent_server_came_back_does_not_wait_for_it
     assert isinstance(daemon.told(Write).event, Cancelled)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Once it is to be settled, nothing wakes the machine to ask for the stop"
-)
 def test_a_cancelled_run_that_may_have_been_started_is_stopped_first() -> None:
     daemon = begin()
     daemon.sees(RUN)
@@ -117,9 +114,6 @@ def test_a_cancelled_run_that_may_have_been_started_is_stopped_first() -> None:
     assert isinstance(daemon.told(Write).event, Cancelled)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Once it is to be settled, nothing wakes the machine to ask for the stop"
-)
 def test_a_cancelled_run_that_a_daemon_before_may_have_started_is_stopped_first() -> None:
     daemon = begin([UNWANTED])
     daemon.answers(Write, Written("3"))
@@ -172,7 +166,6 @@ def test_a_run_deleted_while_it_may_have_been_started_is_stopped_all_the_same() 
     assert daemon.machine.active == 0
 
 
-@pytest.mark.xfail(strict=True, reason="Its workspace is cleared first, perhaps under the running program")
 def test_a_run_deleted_while_it_may_have_been_started_is_stopped_before_its_workspace_goes() -> None:
     daemon = begin()
     daemon.sees(RUN)

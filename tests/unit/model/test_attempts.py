@@ -137,3 +137,11 @@ def test_the_next_attempt_waits_by_the_wall_clock_of_its_writer() -> None:
     event = after_loss(running(losses=1), LOST, NOW)
     assert isinstance(event, Requeued)
     assert event.not_before == NOW.wall + timedelta(seconds=1)
+
+
+def test_an_attempt_number_in_the_thousands_is_no_trouble() -> None:
+    retry = RetryPolicy(max_attempts=5000, backoff=1.0)
+    assert longest_wait(running(attempt=4000, retry=retry)) == 300.0
+    event = after_failure(running(attempt=4000, retry=retry), ENDED, NOW)
+    assert isinstance(event, Requeued)
+    assert pause(event) == 300.0
