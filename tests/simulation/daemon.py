@@ -74,30 +74,29 @@ class DaemonProcess(Driven):
         """Renew the lease; what is announced goes along when it is news."""
         if self._renewing:
             return
-        self._renewing = True
+        self._renewing, sent_at = True, self.loop.now
         self._renewal += 1
-        sent_at = self.loop.now
-        said, wall = self.machine.announcement, self.instant().wall
-        self._asked_for = said
+        said = self._asked_for = self.machine.announcement
+        wall = self.instant().wall
 
         def work() -> None:
-            pod = self.seat.pod
-            known = self.api.store[MEMBERS].get(pod)
+            seat = self.seat
+            known = self.api.store[MEMBERS].get(seat.pod)
             if said == self._announced and isinstance(known, Member):
-                self.api.commit(MEMBERS, pod, replace(known, renewed=wall))
+                self.api.commit(MEMBERS, seat.pod, replace(known, renewed=wall))
                 return
-            member = Member(
-                namespace=self.seat.namespace,
-                name=pod,
-                runtime=self.seat.runtime,
+            fresh = Member(
+                namespace=seat.namespace,
+                name=seat.pod,
+                runtime=seat.runtime,
                 version="",
-                pod_uid=self.seat.pod_uid,
+                pod_uid=seat.pod_uid,
                 instance=said.instance,
                 accept_state=said.accept_state,
                 capacity=said.capacity,
                 renewed=wall,
             )
-            self.api.commit(MEMBERS, pod, member)
+            self.api.commit(MEMBERS, seat.pod, fresh)
 
         def answered(result: Any) -> None:
             self._renewing = False
