@@ -112,7 +112,7 @@ async def test_the_server_is_told_who_calls_and_what_it_may_use(tmp_path: Path) 
 
     hello = server.asked[0][1]
     assert (hello.runtime, hello.config_json, dict(hello.capacity)) == ("fake", '{"a":1}', {"runs": 4})
-    assert hello.daemon_timeout.ToMilliseconds() == 7500
+    assert hello.daemon_timeout.ToMilliseconds() == 6000
     assert hello.client.startswith("kruntimes-daemon/")
 
 

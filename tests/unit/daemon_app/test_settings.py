@@ -19,7 +19,7 @@ def test_a_daemon_needs_only_to_know_who_it_is() -> None:
     assert settings.seat == Seat(namespace="default", pod="bash-0", pod_uid="u-1", runtime="bash")
     assert settings.endpoint == "unix:///run/kruntimes/runtime.sock"
     assert (settings.server_config, settings.capacity) == ("", {})
-    assert (settings.lease, settings.daemon_timeout, settings.grace) == (15, 7.5, 30)
+    assert (settings.lease, settings.daemon_timeout, settings.grace) == (15, 6, 30)
 
 
 def test_what_the_runtime_grants_is_read() -> None:
