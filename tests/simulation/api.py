@@ -195,7 +195,8 @@ class Channel(Generic[T]):
         while self.open and not api.paused and self._next < len(self._log):
             entry = self._log[self._next]
             self._next += 1
-            at = max(self._last, loop.now + loop.rng.uniform(0.0005, 0.01), self.stalled_until)
+            # A little apart: two equal times could change places when they are rounded.
+            at = max(self._last + 1e-6, loop.now + loop.rng.uniform(0.0005, 0.01), self.stalled_until)
             self._last = at
             self._send(at - loop.now, entry)
             if loop.rng.random() < 0.02:

@@ -360,5 +360,5 @@ class ServerProcess(Process):
         listener, stream = self._listener, self._stream
         if listener is None:
             return
-        self._last = max(self._last, self.loop.now + self.loop.rng.uniform(0.0002, 0.003))
+        self._last = max(self._last + 1e-6, self.loop.now + self.loop.rng.uniform(0.0002, 0.003))
         self.loop.after(self._last - self.loop.now, lambda: listener.hear(event, stream))
