@@ -18,10 +18,9 @@ def exit_code(result: Result) -> int:
         return CANCELLED
     if result.signal:
         return 128 + result.signal
-    if result.exit_code is not None:
-        return result.exit_code
-    if result.succeeded:
-        return 0
+    if result.succeeded or result.exit_code:
+        return result.exit_code or 0
+    # A program may end with 0 and its Run fail all the same, for example for outputs that cannot be read.
     return NOT_FOUND if result.reason == "MissingProgram" else NOT_RUN
 
 

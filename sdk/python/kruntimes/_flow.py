@@ -17,6 +17,7 @@ GROUP = "/apis/kruntimes.io/v1alpha1"
 API_VERSION = "kruntimes.io/v1alpha1"
 CLIENT_LABEL = "kruntimes.io/client"
 SUBMISSION = "kruntimes.io/submission"
+OPTIONS = frozenset(RunOptions.__annotations__)
 TERMINAL = frozenset({"Succeeded", "Failed", "Timeout", "Cancelled"})
 PAGE = "500"
 # The server is there and asks to come back later, or a part of it is not there yet.
@@ -26,7 +27,12 @@ Object = Mapping[str, Any]
 
 
 def build_run(runtime: str, options: RunOptions, token: str) -> dict[str, Any]:
-    """Return the Run object for `options`; `token` makes it this one submission and no other."""
+    """Return the Run object for `options`; `token` makes it this one submission and no other.
+
+    TypeError for an option that there is not: a Run without the limit that was meant is no small matter.
+    """
+    if unknown := sorted(set(options) - OPTIONS):
+        raise TypeError(f"a Run has no option {unknown[0]!r}; it has {', '.join(sorted(OPTIONS))}")
     metadata: dict[str, Any] = {"name": options.get("name") or f"{runtime}-{token}"}
     if "name" in options:
         metadata["annotations"] = {SUBMISSION: token}

@@ -11,6 +11,11 @@ def result(phase: str, code: int | None = None, signal: int | None = None, reaso
 
 
 CASES = {
+    "a failed Run is no success, whatever its program said": (
+        result("Failed", 0, reason="OutputsInvalid"),
+        125,
+        True,
+    ),
     "well": (result("Succeeded", 0), 0, False),
     "with a code": (result("Failed", 7, reason="NonZeroExit"), 7, False),
     "by a signal": (result("Failed", signal=9, reason="KilledBySignal"), 137, True),

@@ -251,3 +251,8 @@ def test_an_end_has_its_error_and_its_words(
     assert (type(error) if error else None) is kind
     assert flow.describe(result) == words
     assert error is None or error.result is result
+
+
+def test_an_option_that_there_is_not_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="'timout'"):
+        flow.build_run("bash", {"timout": 5}, "token")  # type: ignore[typeddict-unknown-key]
