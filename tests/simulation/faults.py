@@ -148,7 +148,7 @@ def cut_off(cluster: Cluster, pod: Pod) -> float:
     cluster.api.cut.add(pod.name)
     if pod.daemon.channel is not None:
         pod.daemon.channel.break_off(cluster.loop.rng.random() < 0.5)
-    away = cluster.loop.rng.choice((1.0, 9.0, 14.0, 16.0, 30.0)) + cluster.loop.rng.random()
+    away = cluster.loop.rng.choice((1.0, 14.0, 16.0, 30.0, 30.0)) + cluster.loop.rng.random()
     cluster.loop.after(away, lambda: cluster.api.cut.discard(pod.name))
     return away
 
