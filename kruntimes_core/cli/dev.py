@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("up", "down", "status", "reset"), help="what to do")
     parser.add_argument("--data", type=Path, metavar="DIR", help="directory that holds everything")
     parser.add_argument("--detach", action="store_true", help="up: return when the default Runtime is ready")
-    parser.add_argument("--port", type=int, default=0, help="up: port of the API server on 127.0.0.1")
     parser.add_argument(
-        "--replicas", type=int, metavar="N", help="up: members of the Runtime bash (default: 1)"
+        "--port", type=between(0, 65535), default=0, help="up: port of the API server on 127.0.0.1"
     )
-    parser.add_argument("--slots", type=int, metavar="N", help="up: Runs at once in each member (default: 4)")
+    parser.add_argument(
+        "--replicas", type=between(0, 100), metavar="N", help="up: members of the Runtime bash (default: 1)"
+    )
+    parser.add_argument(
+        "--slots", type=between(1, 1000), metavar="N", help="up: Runs at once in each member (default: 4)"
+    )
+
+
+def between(least: int, most: int) -> Callable[[str], int]:
+    """Return what reads a whole number of an option, and refuses one out of bounds."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return read
 
 
 def run(args: argparse.Namespace) -> int:

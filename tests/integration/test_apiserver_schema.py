@@ -46,6 +46,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         'spec.resources.limits.memory: Invalid value: "-1Gi"',
     ),
     "no time at all": ({"timeout": "0s"}, 'spec.timeout: Invalid value: "string": must be longer than zero'),
+    "a time beyond any clock": (
+        {"timeout": "9999999h"},
+        'spec.timeout: Invalid value: "string": must not be longer than ten years (87600h)',
+    ),
     "a negative time": ({"timeout": "-5s"}, 'spec.timeout: Invalid value: "-5s"'),
     "a time without a unit": ({"queueTimeout": "5"}, 'spec.queueTimeout: Invalid value: "5"'),
     "a negative grace": (
