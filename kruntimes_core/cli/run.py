@@ -69,9 +69,10 @@ def run(args: argparse.Namespace) -> int:
 def _wait(handle: Any) -> bool:
     """Wait for the end; Ctrl-C cancels the Run, a second one leaves it. True when it was cancelled so."""
     from kruntimes_core.cli.output import warn
+    from kruntimes_core.cli.patience import wait_telling
 
     try:
-        handle.wait()
+        wait_telling(handle)
         return False
     except KeyboardInterrupt:
         warn(f"cancelling Run {handle.name}; Ctrl-C once more does not wait for its end")
