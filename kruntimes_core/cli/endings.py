@@ -7,7 +7,7 @@ NOT_RUN = 125
 NOT_FOUND = 127
 CANCELLED = 130
 # The program's own affair: it has said what there is to say.
-PLAIN_REASONS = frozenset({"", "NonZeroExit"})
+PLAIN_REASONS = frozenset({"", "NonZeroExit", "UncaughtException"})
 
 
 def exit_code(result: Result) -> int:

@@ -73,6 +73,8 @@ def _ending(ended: ServerRun) -> Ending:
         message=said[:_MESSAGE_LIMIT],
         exit_code=ended.exit_code,
         signal=ended.signal,
+        result=ended.value,
+        exception=ended.error.exception if ended.error else None,
         outputs=ended.outputs,
         output=ended.output,
         delivered=ended.accepted,

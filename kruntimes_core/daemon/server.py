@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from kruntimes_core.model.ending import Channel
+from kruntimes_core.model.ending import Channel, Raised
 from kruntimes_core.model.identity import RunKey
 from kruntimes_core.model.resources import Amounts
 from kruntimes_core.model.runtime import AcceptState
@@ -58,6 +58,7 @@ class ServerError:
     reason: str = ""
     message: str = ""
     retry: int = RetryAdvice.UNSPECIFIED
+    exception: Raised | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class ServerRun:
     signal: int | None = None
     oom_killed: bool = False
     error: ServerError | None = None
+    value: str | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
     output: Mapping[str, Channel] = field(default_factory=dict)
 

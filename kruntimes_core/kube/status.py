@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kruntimes_core.model.ending import Channel, Ending
+from kruntimes_core.model.ending import Channel, Ending, Raised
 from kruntimes_core.model.events import (
     Assigned,
     Cancelled,
@@ -25,6 +25,8 @@ from kruntimes_core.model.run import TRANSITIONS, Run, TransitionRefused
 
 Fields = dict[str, Any]
 LONGEST_MESSAGE = 4096
+LONGEST_TYPE = 256
+LONGEST_TRACE = 8192
 
 # null removes a field: nothing of an attempt that is over may stay.
 _UNASSIGNED: Fields = {
@@ -89,6 +91,8 @@ def _ended(ending: Ending, now: datetime) -> Fields:
         "exitCode": ending.exit_code,
         "signal": ending.signal,
         "startTime": None if ending.started is None else micro(ending.started),
+        "result": ending.result,
+        "exception": None if ending.exception is None else _exception(ending.exception),
         "outputs": dict(ending.outputs) or None,
         "output": {name: _channel(channel) for name, channel in ending.output.items()} or None,
     }
@@ -99,6 +103,11 @@ def _ended(ending: Ending, now: datetime) -> Fields:
         **{key: value for key, value in measured.items() if value is not None},
         **_said(ending.reason, ending.message),
     }
+
+
+def _exception(raised: Raised) -> Fields:
+    """Return it cut to size; of a long trace the end says where it happened."""
+    return {"type": raised.type[:LONGEST_TYPE], "trace": raised.trace[-LONGEST_TRACE:]}
 
 
 def _channel(channel: Channel) -> Fields:

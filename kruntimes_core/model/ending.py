@@ -17,6 +17,14 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """The exception that ended a program, in its own language; what it said is the Ending's message."""
+
+    type: str = ""
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """The end of a Run; what was not measured or never happened is None."""
 
@@ -24,6 +32,9 @@ class Ending:
     message: str = ""
     exit_code: int | None = None
     signal: int | None = None
+    # The program's value as JSON text.
+    result: str | None = None
+    exception: Raised | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
     output: Mapping[str, Channel] = field(default_factory=dict)
     delivered: datetime | None = None

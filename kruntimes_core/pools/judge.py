@@ -37,6 +37,7 @@ RESERVED_ENV = frozenset(
         "KRUNTIMES_OUTPUTS",
         "KRUNTIMES_POD_NAME",
         "KRUNTIMES_POD_UID",
+        "KRUNTIMES_RESULT",
         "KRUNTIMES_RUNTIME",
         "KRUNTIMES_RUN_NAME",
         "KRUNTIMES_RUN_UID",

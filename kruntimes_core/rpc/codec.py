@@ -8,7 +8,7 @@ from kruntimes.runtime.v1 import status_pb2
 from kruntimes.runtime.v1 import types_pb2 as types
 
 from kruntimes_core.daemon.server import ServerError, ServerRun, ServerStatus
-from kruntimes_core.model.ending import Channel
+from kruntimes_core.model.ending import Channel, Raised
 from kruntimes_core.model.identity import RunKey
 from kruntimes_core.model.runtime import AcceptState
 
@@ -20,6 +20,8 @@ ACCEPT_STATES: Final = {
 }
 # The channels that a Run's status has room for; others can be read from the server alone.
 SHOWN: Final = frozenset({"stdout", "stderr"})
+# A value of another type, or one that is not in the message, has no place in a Run's status.
+JSON: Final = "application/json"
 
 
 def read_key(key: types.RunKey) -> RunKey:
@@ -51,13 +53,24 @@ def read_run(run: types.Run) -> ServerRun:
         signal=end.signal if end.HasField("signal") else None,
         oom_killed=end.oom_killed,
         error=_error(error) if run.result.HasField("error") else None,
+        value=_value(run.result.value) if run.result.HasField("value") else None,
         outputs=dict(run.result.outputs),
         output={found.name: _channel(found) for found in run.channels if found.name in SHOWN},
     )
 
 
 def _error(error: types.RunError) -> ServerError:
-    return ServerError(error.kind, error.reason, error.message, error.retry)
+    raised = Raised(error.exception_type, error.trace) if error.exception_type or error.trace else None
+    return ServerError(error.kind, error.reason, error.message, error.retry, raised)
+
+
+def _value(value: types.Payload) -> str | None:
+    if value.content_type != JSON or value.WhichOneof("location") != "inline":
+        return None
+    try:
+        return value.inline.decode()
+    except UnicodeDecodeError:  # not the JSON that it is said to be
+        return None
 
 
 def _channel(found: types.OutputChannel) -> Channel:

@@ -5,7 +5,14 @@ import os
 from typing import Final
 
 from runtime_servers.local import workspace
-from runtime_servers.local.messages import OUTPUTS_NO_FILE, pack, unpack_first
+from runtime_servers.local.messages import (
+    FILE_NOT_PLAIN,
+    OUTPUTS_BYTES,
+    RESULT_BYTES,
+    Left,
+    pack,
+    unpack_first,
+)
 
 # Its first field is the workspace of the Run under way, empty when there is none.
 WORKSPACE_RECORD: Final = "workspace"
@@ -14,6 +21,7 @@ RUN_DIRECTORY: Final = "run"
 REMOVED: Final = "removed"
 TEMPORARY: Final = f"{RUN_DIRECTORY}/tmp"
 OUTPUTS: Final = f"{RUN_DIRECTORY}/outputs"
+RESULT: Final = f"{RUN_DIRECTORY}/result"
 PRIVATE: Final = f"{RUN_DIRECTORY}/workspace"
 
 # Identities, names and times of change.
@@ -43,14 +51,18 @@ class Directories:
         os.pwrite(self._record, pack((path.encode(),)), 0)
         return workspace.open_below(self._workspaces, path)
 
-    def read_outputs(self) -> tuple[str, bytes]:
-        """What became of the file for outputs, and its bytes."""
+    def read_left(self) -> tuple[Left, Left]:
+        """What is in the file for outputs and in the one for the result."""
+        return self._read(OUTPUTS, OUTPUTS_BYTES), self._read(RESULT, RESULT_BYTES)
+
+    def _read(self, path: str, most: int) -> Left:
+        directory, _, name = path.rpartition("/")
         try:
-            parent = workspace.open_below(self._top, RUN_DIRECTORY)
+            parent = workspace.open_below(self._top, directory)
         except OSError:
-            return OUTPUTS_NO_FILE, b""
+            return Left(FILE_NOT_PLAIN)
         try:
-            return workspace.read_outputs(parent, OUTPUTS.rpartition("/")[2])
+            return workspace.read_left(parent, name, most)
         finally:
             os.close(parent)
 
@@ -120,7 +132,8 @@ def _make(slot: int) -> Look:
     """Make what a Run finds beside its workspace, ahead of it; how it looks untouched."""
     os.mkdir(RUN_DIRECTORY, 0o700, dir_fd=slot)
     os.mkdir(TEMPORARY, 0o700, dir_fd=slot)
-    os.close(os.open(OUTPUTS, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=slot))
+    for path in (OUTPUTS, RESULT):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=slot))
     return _look(slot)
 
 
@@ -129,12 +142,11 @@ def _look(slot: int) -> Look:
 
     Where time stamps are coarse, a change right after the making shows in sizes and names alone.
     """
-    found = [
-        os.stat(name, dir_fd=slot, follow_symlinks=False) for name in (RUN_DIRECTORY, TEMPORARY, OUTPUTS)
-    ]
+    places = (RUN_DIRECTORY, TEMPORARY, OUTPUTS, RESULT)
+    found = [os.stat(name, dir_fd=slot, follow_symlinks=False) for name in places]
     return (
         tuple((one.st_ino, one.st_mode, one.st_nlink, one.st_ctime_ns) for one in found),
-        found[-1].st_size,
+        tuple(one.st_size for one in found[2:]),
         _names(slot, RUN_DIRECTORY),
         _names(slot, TEMPORARY),
     )

@@ -11,13 +11,16 @@ from runtime_servers.local.messages import (
     AT_PROGRAM,
     AT_SCRIPT,
     AT_WORKSPACE,
+    FILE_LARGE,
+    FILE_READ,
     OUTPUTS_BYTES,
-    OUTPUTS_LARGE,
-    OUTPUTS_READ,
+    RESULT_BYTES,
     Ended,
     Failed,
+    Left,
 )
 from runtime_servers.local.outputs import BadOutputs, parse_outputs
+from runtime_servers.local.value import BadValue, parse_value
 
 Judge = Callable[[int, bytes], RunError | None]
 
@@ -43,35 +46,51 @@ def explain(failed: Failed) -> End:
 
 
 def conclude(ended: Ended, stderr: bytes, judge: Judge) -> End:
-    """The program ran and ended; its own failure comes before anything about its outputs."""
+    """The program ran and ended; its own failure comes before anything about what it left."""
     code = ended.code
-    error = judge(code, stderr) if code > 0 else None
-    outputs: dict[str, str] = {}
-    try:
-        outputs = _outputs(ended)
-    except BadOutputs as bad:
-        if code == 0:
-            error = RunError(ErrorKind.USER_CODE, "OUTPUTS_INVALID", str(bad))
-    except OverflowError as large:
-        if code == 0:
-            error = RunError(ErrorKind.RESOURCE_LIMIT, "RESULT_TOO_LARGE", str(large))
+    outputs, bad_outputs = _outputs(ended.outputs)
+    value, bad_value = _value(ended.result)
+    if code:
+        error = judge(code, stderr) if code > 0 else None
+    else:
+        error = bad_outputs or bad_value
     return End(
         exit_code=code if code >= 0 else None,
         signal=-code if code < 0 else None,
         error=error,
         outputs=outputs,
+        value=value,
         before_stop=ended.by_itself,
     )
 
 
-def _outputs(ended: Ended) -> dict[str, str]:
-    if ended.outputs == OUTPUTS_READ:
-        return parse_outputs(ended.data)
-    if ended.outputs == OUTPUTS_LARGE:
-        raise OverflowError(f"The outputs file holds more than {OUTPUTS_BYTES} bytes.")
-    raise BadOutputs(
-        "At the path in KRUNTIMES_OUTPUTS there is no plain file any more; write into the file that is there."
+def _outputs(left: Left) -> tuple[dict[str, str], RunError | None]:
+    if left.became != FILE_READ:
+        return {}, _unread(left, "outputs", OUTPUTS_BYTES)
+    try:
+        return parse_outputs(left.data), None
+    except BadOutputs as bad:
+        return {}, RunError(ErrorKind.USER_CODE, "OUTPUTS_INVALID", str(bad))
+
+
+def _value(left: Left) -> tuple[bytes | None, RunError | None]:
+    if left.became != FILE_READ:
+        return None, _unread(left, "result", RESULT_BYTES)
+    try:
+        return parse_value(left.data), None
+    except BadValue as bad:
+        return None, RunError(ErrorKind.USER_CODE, "RESULT_INVALID", str(bad))
+
+
+def _unread(left: Left, name: str, most: int) -> RunError:
+    if left.became == FILE_LARGE:
+        message = f"The {name} file holds more than {most} bytes."
+        return RunError(ErrorKind.RESOURCE_LIMIT, "RESULT_TOO_LARGE", message)
+    message = (
+        f"At the path in KRUNTIMES_{name.upper()} there is no plain file any more; "
+        "write into the file that is there."
     )
+    return RunError(ErrorKind.USER_CODE, f"{name.upper()}_INVALID", message)
 
 
 def _failure(failed: Failed) -> RunError:

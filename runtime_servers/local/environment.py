@@ -18,11 +18,12 @@ _OURS: Final = "KRUNTIMES_"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Absolute paths of one Run: where it works, where it puts what it needs only now, its named outputs."""
+    """Absolute paths of one Run: its workspace, its directory for temporary files, and what it leaves."""
 
     workspace: str
     temporary: str
     outputs: str
+    result: str
 
 
 def image_variables(environment: Mapping[str, str]) -> dict[str, str]:
@@ -43,5 +44,6 @@ def variables(spec: RunSpec, key: RunKey, places: Places, image: Mapping[str, st
         "KRUNTIMES_NAMESPACE": spec.namespace,
         "KRUNTIMES_ATTEMPT": str(key.attempt),
         "KRUNTIMES_OUTPUTS": places.outputs,
+        "KRUNTIMES_RESULT": places.result,
         "KRUNTIME_OUTPUTS": places.outputs,
     }

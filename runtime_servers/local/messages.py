@@ -23,14 +23,15 @@ AT_LIMITS: Final = "limits"
 AT_FORK: Final = "fork"
 AT_PROGRAM: Final = "program"
 
-# What became of the file for outputs.
-OUTPUTS_READ: Final = "read"
-OUTPUTS_LARGE: Final = "large"
-OUTPUTS_NO_FILE: Final = "no file"
+# What became of a file that a program may write in.
+FILE_READ: Final = "read"
+FILE_LARGE: Final = "large"
+FILE_NOT_PLAIN: Final = "not plain"
 
 # A report must fit into one packet; Linux takes 208 KiB without being asked.
 REPORT_BYTES: Final = 128 * 1024
 OUTPUTS_BYTES: Final = 64 * 1024
+RESULT_BYTES: Final = 16 * 1024
 
 _LENGTH: Final = 4
 
@@ -62,14 +63,21 @@ class Failed(NamedTuple):
     detail: str
 
 
+class Left(NamedTuple):
+    """What a program left in a file that it may write in: what became of the file, and its bytes."""
+
+    became: str
+    data: bytes = b""
+
+
 class Ended(NamedTuple):
     """Nothing of the Run is left running. `code` is its exit code, or minus the signal that ended it;
     `by_itself` means before any stop reached it."""
 
     code: int
     by_itself: bool
-    outputs: str
-    data: bytes
+    outputs: Left
+    result: Left
 
 
 class Gone(NamedTuple):
@@ -163,8 +171,9 @@ def encode_report(report: Report) -> bytes:
             return pack((BEGAN, b"%d" % pid))
         case Failed(at, errno, why, detail):
             return pack((FAILED, at.encode(), b"%d" % errno, _text(why), _text(detail)))
-        case Ended(code, by_itself, outputs, data):
-            return pack((ENDED, b"%d" % code, b"%d" % by_itself, outputs.encode(), data[:OUTPUTS_BYTES]))
+        case Ended(code, by_itself, outputs, result):
+            left = (outputs.became.encode(), outputs.data, result.became.encode(), result.data)
+            return pack((ENDED, b"%d" % code, b"%d" % by_itself, *left))
         case Gone(problem):
             return pack((GONE, _text(problem)))
 
@@ -179,7 +188,8 @@ def decode_report(data: bytes) -> Report:
     if kind == FAILED:
         return Failed(fields[0].decode(), int(fields[1]), fields[2].decode(), fields[3].decode())
     if kind == ENDED:
-        return Ended(int(fields[0]), fields[1] == b"1", fields[2].decode(), fields[3])
+        outputs, result = Left(fields[2].decode(), fields[3]), Left(fields[4].decode(), fields[5])
+        return Ended(int(fields[0]), fields[1] == b"1", outputs, result)
     if kind == GONE:
         return Gone(fields[0].decode())
     raise ValueError(f"a slot reported {kind[:16]!r}, which is nothing known")

@@ -27,7 +27,7 @@ from runtime_servers.local.admission import admit, find_workspace
 from runtime_servers.local.child import adopt_orphans
 from runtime_servers.local.children import Children
 from runtime_servers.local.command import Command, Language
-from runtime_servers.local.directories import OUTPUTS, PRIVATE, TEMPORARY
+from runtime_servers.local.directories import OUTPUTS, PRIVATE, RESULT, TEMPORARY
 from runtime_servers.local.environment import Places, image_variables, variables
 from runtime_servers.local.launcher import LocalRun, Plan
 from runtime_servers.local.leftovers import sweep, take_state
@@ -78,6 +78,7 @@ def describe(language: Language, capacity: Mapping[str, int]) -> Description:
                 task=True,
                 sources=[SOURCE_KIND_INLINE, SOURCE_KIND_WORKSPACE],
                 stdin=True,
+                result_value=True,
                 graceful_stop=True,
             ),
         ),
@@ -150,6 +151,7 @@ class LocalServer:
             workspace=run.spec.workspace.path if given else f"{slot}/{PRIVATE}",
             temporary=f"{slot}/{TEMPORARY}",
             outputs=f"{slot}/{OUTPUTS}",
+            result=f"{slot}/{RESULT}",
         )
         found = variables(run.spec, run.key, places, self._image)
         return Order(

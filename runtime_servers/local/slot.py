@@ -94,7 +94,7 @@ class Slot:
         if isinstance(started, Began):
             self._report(started)
             by_itself = self._watch()
-            end: Report = Ended(self._code or 0, by_itself, *self._directories.read_outputs())
+            end: Report = Ended(self._code or 0, by_itself, *self._directories.read_left())
         else:
             end = started
         self._directories.take_away()

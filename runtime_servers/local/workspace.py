@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable
 from typing import Final
 
-from runtime_servers.local.messages import OUTPUTS_BYTES, OUTPUTS_LARGE, OUTPUTS_NO_FILE, OUTPUTS_READ
+from runtime_servers.local.messages import FILE_LARGE, FILE_NOT_PLAIN, FILE_READ, Left
 
 DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -55,22 +55,22 @@ def write_files(top: int, files: Iterable[tuple[str, bytes]]) -> None:
             os.close(parent)
 
 
-def read_outputs(parent: int, name: str) -> tuple[str, bytes]:
-    """What became of the file for outputs, and its bytes; one that was removed counts as empty."""
+def read_left(parent: int, name: str, most: int) -> Left:
+    """What a program left in a file, at most `most` bytes; one that was removed counts as empty."""
     try:
         descriptor = os.open(name, _READ_BACK, dir_fd=parent)
     except FileNotFoundError:
-        return OUTPUTS_READ, b""
+        return Left(FILE_READ)
     except OSError:
-        return OUTPUTS_NO_FILE, b""
+        return Left(FILE_NOT_PLAIN)
     try:
         about = os.fstat(descriptor)
         # Another name for a file of somebody else's would make us read it out to the Run.
         if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1:
-            return OUTPUTS_NO_FILE, b""
-        if about.st_size > OUTPUTS_BYTES:
-            return OUTPUTS_LARGE, b""
-        return OUTPUTS_READ, os.pread(descriptor, OUTPUTS_BYTES, 0)
+            return Left(FILE_NOT_PLAIN)
+        if about.st_size > most:
+            return Left(FILE_LARGE)
+        return Left(FILE_READ, os.pread(descriptor, most, 0))
     finally:
         os.close(descriptor)
 

@@ -135,8 +135,8 @@ async def test_a_program_sees_its_own_variables_and_none_of_the_servers(server: 
     want |= {"KRUNTIMES_RUN_NAME": "run-u", "KRUNTIMES_RUN_UID": "u", "KRUNTIMES_NAMESPACE": "default"}
     assert {name: seen.get(name) for name in want} == want
     assert seen["KRUNTIMES_OUTPUTS"] == seen["KRUNTIME_OUTPUTS"]
-    allowed = {*want, "PATH", "LANG", "TMPDIR", "KRUNTIMES_OUTPUTS", "KRUNTIME_OUTPUTS", "MARK", "SHLVL", "_"}
-    assert set(seen) <= allowed
+    allowed = {*want, "PATH", "LANG", "TMPDIR", "KRUNTIMES_OUTPUTS", "KRUNTIME_OUTPUTS", "KRUNTIMES_RESULT"}
+    assert set(seen) <= allowed | {"MARK", "SHLVL", "_"}
     assert SECRET not in str(lines)
 
 
@@ -155,8 +155,8 @@ async def test_it_works_in_its_workspace_which_is_gone_afterwards(server: BashSe
 
 
 async def test_nothing_of_a_run_is_found_by_the_next_one_in_its_slot(server: BashServer) -> None:
-    leave = 'touch a "$TMPDIR/b"; echo c=d > "$KRUNTIMES_OUTPUTS"'
-    text = f'ls -AR "$HOME" "$TMPDIR" | grep -v :; cat "$KRUNTIMES_OUTPUTS"; {leave}'
+    leave = 'touch a "$TMPDIR/b"; echo c=d > "$KRUNTIMES_OUTPUTS"; echo 1 > "$KRUNTIMES_RESULT"'
+    text = f'ls -AR "$HOME" "$TMPDIR" | grep -v :; cat "$KRUNTIMES_OUTPUTS" "$KRUNTIMES_RESULT"; {leave}'
     for number in range(12):
         run = await server.run(text, uid=f"u{number}")
         assert (tail(run), dict(run.result.outputs)) == (b"\n", {"c": "d"})
@@ -177,27 +177,43 @@ async def test_named_outputs_arrive(server: BashServer) -> None:
     assert (moved.result.exit.code, dict(moved.result.outputs)) == (7, {"c": "3"})
 
 
-BAD_OUTPUTS = {
-    "no name": ('echo hello > "$KRUNTIMES_OUTPUTS"', "OUTPUTS_INVALID"),
-    "a link": ('ln -sf /etc/hostname "$KRUNTIMES_OUTPUTS"', "OUTPUTS_INVALID"),
+async def test_a_value_arrives_as_it_was_written(server: BashServer) -> None:
+    run = await server.run('echo \'{"n": 9007199254740993, "none": null}\' > "$KRUNTIMES_RESULT"')
+    value = run.result.value
+    assert (run.state, value.content_type) == (SUCCEEDED, "application/json")
+    assert value.inline == b'{"n": 9007199254740993, "none": null}'
+    without = await server.run("true", uid="v")
+    assert (without.state, without.result.HasField("value")) == (SUCCEEDED, False)
+    removed = await server.run('rm "$KRUNTIMES_RESULT"', uid="w")
+    assert (removed.state, removed.result.HasField("value")) == (SUCCEEDED, False)
+
+
+BAD = {
+    "no name": ('echo hello > "$F"', "OUTPUTS_INVALID", "RESULT_INVALID"),
+    "a link": ('ln -sf /etc/hostname "$F"', "OUTPUTS_INVALID", "RESULT_INVALID"),
     "a hard link": (
-        'ln -f /etc/hostname "$KRUNTIMES_OUTPUTS" || ln -sf /x "$KRUNTIMES_OUTPUTS"',
+        'ln -f /etc/hostname "$F" || ln -sf /x "$F"',
         "OUTPUTS_INVALID",
+        "RESULT_INVALID",
     ),
-    "a fifo": ('rm "$KRUNTIMES_OUTPUTS"; mkfifo "$KRUNTIMES_OUTPUTS"', "OUTPUTS_INVALID"),
-    "a linked directory": ("d=${KRUNTIMES_OUTPUTS%/*}; mv $d ./d; ln -s $PWD/d $d", "OUTPUTS_INVALID"),
-    "too much": ('head -c 1000000 /dev/zero > "$KRUNTIMES_OUTPUTS"', "RESULT_TOO_LARGE"),
+    "a fifo": ('rm "$F"; mkfifo "$F"', "OUTPUTS_INVALID", "RESULT_INVALID"),
+    "a directory": ('rm "$F"; mkdir "$F"', "OUTPUTS_INVALID", "RESULT_INVALID"),
+    "a linked directory": ("d=${F%/*}; mv $d ./d; ln -s $PWD/d $d", "OUTPUTS_INVALID", "OUTPUTS_INVALID"),
+    "too much": ('head -c 1000000 /dev/zero > "$F"', "RESULT_TOO_LARGE", "RESULT_TOO_LARGE"),
+    "far too much": ('truncate -s 100M "$F"', "RESULT_TOO_LARGE", "RESULT_TOO_LARGE"),
 }
 
 
-@pytest.mark.parametrize("name", BAD_OUTPUTS)
-async def test_outputs_that_cannot_be_taken(server: BashServer, name: str) -> None:
-    text, reason = BAD_OUTPUTS[name]
-    run = await server.run(text, uid="a")
-    assert (run.state, run.result.error.reason, dict(run.result.outputs)) == (FAILED, reason, {})
+@pytest.mark.parametrize("name", BAD)
+async def test_what_cannot_be_taken(server: BashServer, name: str) -> None:
+    text, *reasons = BAD[name]
+    for uid, file in enumerate(("OUTPUTS", "RESULT")):
+        run = await server.run(f"F=$KRUNTIMES_{file}; {text}", uid=f"a{uid}")
+        assert (run.state, run.result.error.reason, dict(run.result.outputs)) == (FAILED, reasons[uid], {})
+        assert not run.result.HasField("value")
     # The slot is as good as before, or another took its place.
-    after = await server.run("echo still=here > $KRUNTIMES_OUTPUTS", uid="b")
-    assert dict(after.result.outputs) == {"still": "here"}
+    after = await server.run("echo still=here > $KRUNTIMES_OUTPUTS; echo 1 > $KRUNTIMES_RESULT", uid="b")
+    assert (dict(after.result.outputs), after.result.value.inline) == ({"still": "here"}, b"1")
 
 
 async def test_links_and_loops_in_a_workspace_are_removed_and_not_followed(server: BashServer) -> None:

@@ -47,6 +47,15 @@ def test_a_run_gives_its_result(client: kruntimes.Client) -> None:
     assert (result.exit_code, result.attempt, dict(result.outputs)) == (0, 1, {"k": "v"})
 
 
+def test_a_value_comes_back_as_the_program_left_it(client: kruntimes.Client) -> None:
+    script = """echo '{"none": null, "large": 9007199254740993}' > "$KRUNTIMES_RESULT"; exit $1"""
+    value = {"none": None, "large": 9007199254740993}
+    assert client.run("bash", source=script, args=["0"]).result(BOUND).value == value
+    assert client.run("bash", source=script, args=["7"]).result(BOUND, check=False).value == value
+    none = client.run("bash", args=["true"]).result(BOUND)
+    assert (none.value, none.has_value, none.exception) == (None, False, None)
+
+
 def test_the_receipt_is_whole_and_in_order(client: kruntimes.Client) -> None:
     timings = client.run("bash", args=["true"]).result(BOUND).timings
     stamps = [

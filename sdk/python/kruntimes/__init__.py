@@ -17,7 +17,7 @@ from kruntimes._errors import (
     Unreachable,
     WaitTimeout,
 )
-from kruntimes._models import Output, Result, Run, RunOptions, Timings
+from kruntimes._models import Output, Raised, Result, Run, RunOptions, Timings
 
 __all__ = [
     "ApiError",
@@ -29,6 +29,7 @@ __all__ = [
     "NotConfigured",
     "NotFound",
     "Output",
+    "Raised",
     "Refused",
     "Result",
     "Run",

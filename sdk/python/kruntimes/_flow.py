@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kruntimes._errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout, Unreachable
-from kruntimes._models import Output, Result, Run, RunOptions, Timings
+from kruntimes._models import Output, Raised, Result, Run, RunOptions, Timings
 from kruntimes._wire import MERGE_PATCH, Flow, Pause, Request, Response, accepted, to_json
 
 GROUP = "/apis/kruntimes.io/v1alpha1"
@@ -223,7 +223,8 @@ def describe(result: Result) -> str:
         how += f" by signal {result.signal}"
     elif result.exit_code:
         how += f" with exit code {result.exit_code}"
-    detail = ": ".join(part for part in (result.reason, result.message) if part)
+    raised = result.exception.type if result.exception else ""
+    detail = ": ".join(part for part in (result.reason, raised, result.message) if part)
     return f"{how} ({detail})" if detail else how
 
 
@@ -241,7 +242,16 @@ def _read_result(name: str, phase: str, status: Object) -> Result:
         attempt=int(status.get("attempt") or 0),
         reason=str(status.get("reason") or ""),
         message=str(status.get("message") or ""),
+        value_json=status.get("result"),
+        exception=_read_exception(status),
     )
+
+
+def _read_exception(status: Object) -> Raised | None:
+    raised = status.get("exception")
+    if raised is None:
+        return None
+    return Raised(raised.get("type") or "", status.get("message") or "", raised.get("trace") or "")
 
 
 def _read_timings(timings: Object) -> Timings:

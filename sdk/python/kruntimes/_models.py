@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -80,6 +81,15 @@ class Timings:
 
 
 @dataclass(frozen=True)
+class Raised:
+    """The exception that ended a program, in words of the program's language."""
+
+    type: str
+    message: str
+    trace: str
+
+
+@dataclass(frozen=True)
 class Result:
     """How a Run ended."""
 
@@ -94,6 +104,19 @@ class Result:
     attempt: int
     reason: str
     message: str
+    value_json: str | None = None
+    """The program's value as it left it, JSON text; None when it left none."""
+    exception: Raised | None = None
+
+    @property
+    def value(self) -> Any:
+        """The program's value; None when it left none, or left `null`: `has_value` tells."""
+        return None if self.value_json is None else json.loads(self.value_json)
+
+    @property
+    def has_value(self) -> bool:
+        """Whether the program left a value."""
+        return self.value_json is not None
 
     @property
     def succeeded(self) -> bool:

@@ -18,6 +18,11 @@ CASES = {
     ),
     "well": (result("Succeeded", 0), 0, False),
     "with a code": (result("Failed", 7, reason="NonZeroExit"), 7, False),
+    "with an exception that the program has shown": (
+        result("Failed", 1, reason="UncaughtException"),
+        1,
+        False,
+    ),
     "by a signal": (result("Failed", signal=9, reason="KilledBySignal"), 137, True),
     "late": (result("Timeout", signal=15, reason="TimeLimit"), 124, True),
     "cancelled": (result("Cancelled", reason="Cancelled"), 130, True),

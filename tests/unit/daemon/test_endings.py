@@ -9,6 +9,7 @@ from kruntimes_core.daemon.endings import conclude
 from kruntimes_core.daemon.instructions import Fill, Forget, Write, Written
 from kruntimes_core.daemon.server import ErrorKind, RetryAdvice, RunState, ServerError
 from kruntimes_core.model.attempts import ALLOWANCE
+from kruntimes_core.model.ending import Raised
 from kruntimes_core.model.events import Cancelled, Ended, Failed, Requeued, Succeeded, TimedOut
 from kruntimes_core.model.reasons import Reason
 from kruntimes_core.model.run import Phase, RetryPolicy, Run
@@ -72,6 +73,16 @@ def test_the_error_speaks_before_the_snapshot_and_not_without_end() -> None:
     event = after(RunState.FAILED, message="less", error=ServerError(message="m" * 5000))
     assert isinstance(event, Failed)
     assert event.ending.message == "m" * 4096
+
+
+def test_value_and_exception_reach_the_end() -> None:
+    raised = Raised("ValueError", "Traceback")
+    error = ServerError(ErrorKind.USER_CODE, "UNCAUGHT_EXCEPTION", "bad", exception=raised)
+    event = after(RunState.FAILED, exit_code=1, value="null", error=error)
+    assert isinstance(event, Failed)
+    ending = event.ending
+    assert (ending.reason, ending.message) == ("UncaughtException", "bad")
+    assert (ending.exception, ending.result) == (raised, "null")
 
 
 @pytest.mark.parametrize("state", [15, 19])

@@ -18,7 +18,7 @@ from kruntimes_core.kube.codec import (
 )
 from kruntimes_core.kube.status import status_after
 from kruntimes_core.kube.writes import lease_object
-from kruntimes_core.model.ending import Channel, Ending
+from kruntimes_core.model.ending import Channel, Ending, Raised
 from kruntimes_core.model.events import (
     Assigned,
     Cancelled,
@@ -169,6 +169,8 @@ def test_an_end_is_written_with_all_that_was_measured() -> None:
         reason="NonZeroExit",
         message="x" * 5000,
         exit_code=7,
+        result="null",
+        exception=Raised("E" * 300, "a" * 8192 + "the end"),
         outputs={"KEY": "value"},
         output={"stdout": Channel(3, False, b"hi\n"), "stderr": Channel(2, True, b"\xff\x00")},
         started=NOW,
@@ -177,6 +179,8 @@ def test_an_end_is_written_with_all_that_was_measured() -> None:
     status = status_after(decode_run(encode(SCHEDULED)), Failed(ending), LATER)
     assert status["exitCode"] == 7
     assert len(status["message"]) == 4096
+    assert status["result"] == "null"
+    assert status["exception"] == {"type": "E" * 256, "trace": "a" * 8185 + "the end"}
     assert status["outputs"] == {"KEY": "value"}
     assert status["output"] == {
         "stdout": {"bytes": 3, "truncated": False, "tail": "hi\n"},
@@ -187,6 +191,11 @@ def test_an_end_is_written_with_all_that_was_measured() -> None:
         "2026-03-01T12:00:03.123456Z",
     )
     assert "signal" not in status
+
+
+def test_what_a_program_did_not_leave_is_not_written() -> None:
+    status = status_after(decode_run(encode(SCHEDULED)), Succeeded(Ending(exit_code=0)), NOW)
+    assert status.keys().isdisjoint({"result", "exception", "outputs", "output"})
 
 
 def test_a_tail_that_begins_inside_a_character_is_still_text() -> None:

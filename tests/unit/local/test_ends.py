@@ -4,6 +4,7 @@ import errno
 
 import pytest
 from kruntimes.server import ErrorKind, RetryAdvice, RunError
+from kruntimes.server.bounds import VALUE_BYTES
 
 from runtime_servers.local.ends import conclude, explain
 from runtime_servers.local.messages import (
@@ -12,14 +13,21 @@ from runtime_servers.local.messages import (
     AT_PROGRAM,
     AT_SCRIPT,
     AT_WORKSPACE,
-    OUTPUTS_LARGE,
-    OUTPUTS_NO_FILE,
-    OUTPUTS_READ,
+    FILE_LARGE,
+    FILE_NOT_PLAIN,
+    FILE_READ,
+    RESULT_BYTES,
     Ended,
     Failed,
+    Left,
 )
 
+NOTHING = Left(FILE_READ)
 INVALID = RunError(ErrorKind.USER_INPUT, "SOURCE_INVALID")
+
+
+def ended(code: int, by_itself: bool = True, **left: Left) -> Ended:
+    return Ended(code, by_itself, left.get("outputs", NOTHING), left.get("result", NOTHING))
 
 
 def judge(code: int, stderr: bytes) -> RunError | None:
@@ -56,26 +64,44 @@ def test_what_never_ran_is_explained(name: str) -> None:
 
 
 def test_an_exit_code_and_a_signal_are_kept_apart() -> None:
-    exited = conclude(Ended(7, False, OUTPUTS_READ, b""), b"", judge)
-    killed = conclude(Ended(-9, True, OUTPUTS_READ, b""), b"", judge)
+    exited = conclude(ended(7, by_itself=False), b"", judge)
+    killed = conclude(ended(-9), b"", judge)
     assert (exited.exit_code, exited.signal, exited.before_stop) == (7, None, False)
     assert (killed.exit_code, killed.signal, killed.before_stop) == (None, 9, True)
 
 
 def test_the_language_judges_a_code_that_is_not_zero_and_nothing_else() -> None:
-    assert conclude(Ended(2, True, OUTPUTS_READ, b""), b"bad", judge).error == INVALID
-    assert conclude(Ended(2, True, OUTPUTS_READ, b""), b"fine", judge).error is None
-    assert conclude(Ended(0, True, OUTPUTS_READ, b""), b"bad", judge).error is None
-    assert conclude(Ended(-9, True, OUTPUTS_READ, b""), b"bad", judge).error is None
+    assert conclude(ended(2), b"bad", judge).error == INVALID
+    assert conclude(ended(2), b"fine", judge).error is None
+    assert conclude(ended(0), b"bad", judge).error is None
+    assert conclude(ended(-9), b"bad", judge).error is None
 
 
-BAD = {OUTPUTS_READ: "OUTPUTS_INVALID", OUTPUTS_NO_FILE: "OUTPUTS_INVALID", OUTPUTS_LARGE: "RESULT_TOO_LARGE"}
+BAD: dict[str, tuple[dict[str, Left], str]] = {
+    "outputs that are none": ({"outputs": Left(FILE_READ, b"x")}, "OUTPUTS_INVALID"),
+    "an outputs file that is gone": ({"outputs": Left(FILE_NOT_PLAIN)}, "OUTPUTS_INVALID"),
+    "too many outputs": ({"outputs": Left(FILE_LARGE)}, "RESULT_TOO_LARGE"),
+    "a value that is none": ({"result": Left(FILE_READ, b"x")}, "RESULT_INVALID"),
+    "a result file that is gone": ({"result": Left(FILE_NOT_PLAIN)}, "RESULT_INVALID"),
+    "too large a value": ({"result": Left(FILE_LARGE)}, "RESULT_TOO_LARGE"),
+}
 
 
-@pytest.mark.parametrize("outputs", BAD)
-def test_bad_outputs_fail_a_program_that_did_well_and_change_no_other_end(outputs: str) -> None:
-    well = conclude(Ended(0, True, outputs, b"x"), b"", judge)
+@pytest.mark.parametrize(("left", "reason"), BAD.values(), ids=BAD)
+def test_what_was_left_badly_fails_a_program_that_did_well_and_changes_no_other_end(
+    left: dict[str, Left], reason: str
+) -> None:
+    well = conclude(ended(0, True, **left), b"", judge)
     assert well.error is not None
-    assert well.error.reason == BAD[outputs]
-    assert conclude(Ended(7, True, outputs, b"x"), b"", judge).error is None
-    assert conclude(Ended(-9, True, outputs, b"x"), b"", judge).error is None
+    assert well.error.reason == reason
+    assert conclude(ended(7, True, **left), b"", judge).error is None
+    assert conclude(ended(-9, True, **left), b"", judge).error is None
+
+
+def test_a_value_is_kept_whatever_the_end() -> None:
+    left = Left(FILE_READ, b" [1, 2]\n")
+    assert [conclude(ended(code, result=left), b"", judge).value for code in (0, 7, -9)] == [b"[1, 2]"] * 3
+
+
+def test_the_slot_reads_as_much_of_a_value_as_the_kit_keeps() -> None:
+    assert RESULT_BYTES == VALUE_BYTES

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime_servers.local import messages
-from runtime_servers.local.messages import Began, Ended, Failed, Gone, Order, Ready, Report
+from runtime_servers.local.messages import Began, Ended, Failed, Gone, Left, Order, Ready, Report
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 many = st.lists(texts, max_size=4).map(tuple)
@@ -33,8 +33,8 @@ REPORTS: list[Report] = [
     Ready(),
     Began(7),
     Failed(messages.AT_PROGRAM, 2, "No such file or directory", "naïve"),
-    Ended(-9, True, messages.OUTPUTS_READ, b"a=1\n\0"),
-    Ended(255, False, messages.OUTPUTS_LARGE, b""),
+    Ended(-9, True, Left(messages.FILE_READ, b"a=1\n\0"), Left(messages.FILE_READ, b"[1]")),
+    Ended(255, False, Left(messages.FILE_LARGE), Left(messages.FILE_NOT_PLAIN)),
     Gone(""),
     Gone("it resists"),
 ]
@@ -49,7 +49,8 @@ def test_a_report_always_fits_into_a_packet() -> None:
     long = Failed("at", 1, "é" * 100_000, "\udc80" * 100_000)
     assert len(messages.encode_report(long)) < messages.REPORT_BYTES
     assert isinstance(messages.decode_report(messages.encode_report(long)), Failed)
-    large = Ended(0, True, messages.OUTPUTS_READ, bytes(messages.OUTPUTS_BYTES))
+    outputs = Left(messages.FILE_READ, bytes(messages.OUTPUTS_BYTES))
+    large = Ended(0, True, outputs, Left(messages.FILE_READ, bytes(messages.RESULT_BYTES)))
     assert messages.decode_report(messages.encode_report(large)) == large
     assert len(messages.encode_report(large)) < messages.REPORT_BYTES
 

@@ -47,10 +47,11 @@ def test_a_programs_variables_win_over_the_images_and_ours_over_the_programs() -
     image = image_variables({"PATH": "/image", "KRUNTIMES_TOKEN_FILE": "/t", "SECRET": "s", "TZ": ""})
     assert image == {"PATH": "/image", "LANG": "C.UTF-8"}
     spec = RunSpec(namespace="n", name="r", env={"PATH": "/own", "HOME": "/h", "KRUNTIMES_X": "x", "A": ""})
-    found = variables(spec, RunKey("u", 2), Places("/w/u", "/s/tmp", "/s/out"), image)
+    found = variables(spec, RunKey("u", 2), Places("/w/u", "/s/tmp", "/s/out", "/s/res"), image)
     want = {"PATH": "/own", "LANG": "C.UTF-8", "HOME": "/h", "PWD": "/w/u", "TMPDIR": "/s/tmp", "A": ""}
     want |= {"KRUNTIMES_RUN_NAME": "r", "KRUNTIMES_RUN_UID": "u", "KRUNTIMES_NAMESPACE": "n"}
     want |= {"KRUNTIMES_ATTEMPT": "2", "KRUNTIMES_OUTPUTS": "/s/out", "KRUNTIME_OUTPUTS": "/s/out"}
+    want |= {"KRUNTIMES_RESULT": "/s/res"}
     assert found == want
 
 

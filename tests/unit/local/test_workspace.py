@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime_servers.local import workspace
-from runtime_servers.local.messages import OUTPUTS_BYTES, OUTPUTS_LARGE, OUTPUTS_NO_FILE, OUTPUTS_READ
+from runtime_servers.local.messages import FILE_LARGE, FILE_NOT_PLAIN, FILE_READ, Left
 
 
 @pytest.fixture
@@ -44,17 +44,18 @@ def test_only_plain_files_inside_are_files(top: int, tmp_path: Path) -> None:
     assert [path for path in paths if workspace.is_file(top, path)] == ["a/b"]
 
 
-def test_outputs_are_read_from_a_plain_file_of_one_name(top: int, tmp_path: Path) -> None:
-    assert workspace.read_outputs(top, "o") == (OUTPUTS_READ, b"")
+def test_what_a_program_left_is_read_from_a_plain_file_of_one_name(top: int, tmp_path: Path) -> None:
+    assert workspace.read_left(top, "o", 3) == Left(FILE_READ)
     (tmp_path / "o").write_bytes(b"a=1")
-    assert workspace.read_outputs(top, "o") == (OUTPUTS_READ, b"a=1")
+    assert workspace.read_left(top, "o", 3) == Left(FILE_READ, b"a=1")
     os.link(tmp_path / "o", tmp_path / "hard")
     (tmp_path / "soft").symlink_to("o")
     os.mkfifo(tmp_path / "fifo")
-    for name in ("hard", "soft", "fifo"):
-        assert workspace.read_outputs(top, name) == (OUTPUTS_NO_FILE, b"")
-    (tmp_path / "large").write_bytes(bytes(OUTPUTS_BYTES + 1))
-    assert workspace.read_outputs(top, "large") == (OUTPUTS_LARGE, b"")
+    (tmp_path / "directory").mkdir()
+    for name in ("hard", "soft", "fifo", "directory"):
+        assert workspace.read_left(top, name, 3) == Left(FILE_NOT_PLAIN)
+    (tmp_path / "large").write_bytes(bytes(4))
+    assert workspace.read_left(top, "large", 3) == Left(FILE_LARGE)
 
 
 def test_a_tree_is_removed_and_nothing_it_points_to(top: int, tmp_path: Path) -> None:

@@ -8,12 +8,21 @@ from kruntimes.runtime.v1 import status_pb2
 from kruntimes.runtime.v1 import types_pb2 as types
 
 from kruntimes_core.daemon.server import ServerError, ServerRun, ServerStatus
-from kruntimes_core.model.ending import Channel
+from kruntimes_core.model.ending import Channel, Raised
 from kruntimes_core.model.identity import RunKey
 from kruntimes_core.model.runtime import AcceptState
 from kruntimes_core.rpc.codec import read_run, read_status
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+ERROR = types.RunError(
+    kind=types.ERROR_KIND_USER_CODE,
+    reason="NON_ZERO_EXIT",
+    message="it said no",
+    retry=types.RETRY_ADVICE_NEVER,
+    exception_type="ValueError",
+    trace="line 1",
+)
 
 
 def stamp() -> Timestamp:
@@ -35,10 +44,8 @@ def test_a_terminal_snapshot_is_read_whole() -> None:
         instance_id="i",
     )
     run.result.exit.code = 7
-    run.result.error.kind = types.ERROR_KIND_USER_CODE
-    run.result.error.reason = "NON_ZERO_EXIT"
-    run.result.error.message = "it said no"
-    run.result.error.retry = types.RETRY_ADVICE_NEVER
+    run.result.error.CopyFrom(ERROR)
+    run.result.value.CopyFrom(types.Payload(content_type="application/json", inline=b"[1]"))
     run.result.outputs["k"] = "v"
     run.channels.add(name="stdout", end_offset=5000, truncated=True, tail=b"\xff\0")
     run.channels.add(name="system", end_offset=9)
@@ -54,7 +61,8 @@ def test_a_terminal_snapshot_is_read_whole() -> None:
         started=WHEN,
         ended=WHEN,
         exit_code=7,
-        error=ServerError(1, "NON_ZERO_EXIT", "it said no", 3),
+        error=ServerError(1, "NON_ZERO_EXIT", "it said no", 3, Raised("ValueError", "line 1")),
+        value="[1]",
         outputs={"k": "v"},
         output={"stdout": Channel(5000, True, b"\xff\0")},
     )
@@ -64,6 +72,29 @@ def test_what_a_snapshot_does_not_say_is_none() -> None:
     assert read_run(types.Run(key=types.RunKey(run_uid="u", attempt=1))) == ServerRun(
         RunKey("u", 1), "", 0, 0
     )
+
+
+NO_JSON = {
+    "another type": types.Payload(content_type="image/png", inline=b"1"),
+    "no type": types.Payload(inline=b"1"),
+    "elsewhere": types.Payload(content_type="application/json", uri="s3://x"),
+    "not what it is said to be": types.Payload(content_type="application/json", inline=b"\xff"),
+}
+
+
+@pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)
+def test_a_value_that_a_run_has_no_place_for_is_left_where_it_is(value: types.Payload) -> None:
+    run = types.Run()
+    run.result.value.CopyFrom(value)
+
+    assert read_run(run).value is None
+
+
+def test_a_value_of_null_is_a_value() -> None:
+    run = types.Run()
+    run.result.value.CopyFrom(types.Payload(content_type="application/json", inline=b"null"))
+
+    assert read_run(run).value == "null"
 
 
 def test_an_exit_code_of_zero_is_said() -> None:

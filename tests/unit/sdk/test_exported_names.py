@@ -7,8 +7,8 @@ import kruntimes
 
 PUBLIC = {
     "ApiError", "Client", "Conflict", "Forbidden", "Handle", "KruntimesError", "NotConfigured", "NotFound",
-    "Output", "Refused", "Result", "Run", "RunCancelled", "RunError", "RunFailed", "RunLost", "RunOptions",
-    "RunTimeout", "Timings", "Unreachable", "WaitTimeout",
+    "Output", "Raised", "Refused", "Result", "Run", "RunCancelled", "RunError", "RunFailed", "RunLost",
+    "RunOptions", "RunTimeout", "Timings", "Unreachable", "WaitTimeout",
 }  # fmt: skip
 HEAVY = ("aiohttp", "grpc", "kubernetes", "msgspec", "yaml", "asyncio", "google")
 

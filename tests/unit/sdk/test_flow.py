@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import pytest
 from kruntimes import _errors as errors
 from kruntimes import _flow as flow
-from kruntimes._models import RunOptions
+from kruntimes._models import Raised, RunOptions
 from kruntimes._wire import Flow, Pause, Request, Response, error_of
 
 from tests.unit.sdk.runs import answer, make_run, refusal
@@ -210,6 +210,28 @@ def test_a_run_is_read() -> None:
     assert total.total_seconds() == pytest.approx(0.999999)
 
 
+VALUES: dict[str, tuple[dict[str, Any], bool, Any]] = {
+    "none": ({}, False, None),
+    "null": ({"result": "null"}, True, None),
+    "a number no float holds": ({"result": "9007199254740993"}, True, 9007199254740993),
+    "an object with nulls": ({"result": '{"a": null}'}, True, {"a": None}),
+}
+
+
+@pytest.mark.parametrize(("status", "there", "value"), VALUES.values(), ids=VALUES)
+def test_a_value_is_read_as_it_was_left(status: dict[str, Any], there: bool, value: Any) -> None:
+    result = flow.read_run(make_run(phase="Succeeded", **status)).result
+    assert result is not None
+    assert (result.has_value, result.value, result.exception) == (there, value, None)
+
+
+def test_an_exception_is_read_with_its_message_and_trace() -> None:
+    raised = {"type": "ValueError", "trace": "Traceback"}
+    result = flow.read_run(make_run(phase="Failed", message="no", exception=raised)).result
+    assert result is not None
+    assert result.exception == Raised("ValueError", "no", "Traceback")
+
+
 def test_a_run_under_way_has_no_result() -> None:
     assert flow.read_run(make_run(phase="Running")).result is None
     assert flow.read_run({**make_run(), "status": None}).phase == "Pending"
@@ -226,6 +248,17 @@ ENDS: dict[str, tuple[dict[str, Any], type[errors.RunError] | None, str]] = {
         {"phase": "Failed", "signal": 9, "reason": "KilledBySignal"},
         errors.RunFailed,
         "failed by signal 9 (KilledBySignal)",
+    ),
+    "by an exception": (
+        {
+            "phase": "Failed",
+            "exitCode": 1,
+            "reason": "UncaughtException",
+            "message": "no",
+            "exception": {"type": "ValueError"},
+        },
+        errors.RunFailed,
+        "failed with exit code 1 (UncaughtException: ValueError: no)",
     ),
     "late": (
         {"phase": "Timeout", "signal": 15, "reason": "TimeLimit"},

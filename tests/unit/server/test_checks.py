@@ -14,7 +14,7 @@ from kruntimes.runtime.v1.capabilities_pb2 import (
     WorkloadCapability,
 )
 from kruntimes.server import Description, Refusal
-from kruntimes.server.bounds import Bounds, fit
+from kruntimes.server.bounds import Bounds, fit, fit_end
 from kruntimes.server.checks import SpecChecks
 
 SCHEMA = '{"type": "object", "properties": {"n": {"type": "integer"}}, "additionalProperties": false}'
@@ -219,3 +219,16 @@ FITS: dict[str, tuple[Callable[[], str], int, str]] = {
 @pytest.mark.parametrize(("text", "most", "want"), FITS.values(), ids=FITS)
 def test_text_is_cut_to_valid_utf8(text: Callable[[], str], most: int, want: str) -> None:
     assert fit(text(), most) == want
+
+
+ENDS: dict[str, tuple[str, int, str]] = {
+    "short": ("abc", 10, "abc"),
+    "the beginning goes": ("abcdef", 3, "def"),
+    "never inside a character": ("éa", 2, "a"),
+    "half a pair": ("\ud83da", 10, "?a"),
+}
+
+
+@pytest.mark.parametrize(("text", "most", "want"), ENDS.values(), ids=ENDS)
+def test_of_a_trace_the_end_is_kept(text: str, most: int, want: str) -> None:
+    assert fit_end(text, most) == want

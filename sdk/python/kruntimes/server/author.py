@@ -45,7 +45,7 @@ class RetryAdvice(IntEnum):
 @dataclass(frozen=True, slots=True)
 class RunError:
     """Why a Run failed. `reason` is UPPER_SNAKE, at most 64 bytes; the kit cuts `message` (4 KiB) and
-    `trace` (32 KiB) to their bounds and makes all text valid UTF-8."""
+    `trace` (32 KiB, its end is kept) to their bounds and makes all text valid UTF-8."""
 
     kind: ErrorKind
     reason: str

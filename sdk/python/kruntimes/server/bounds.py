@@ -82,6 +82,12 @@ def fit(text: str, most: int) -> str:
     return raw[:most].decode("utf-8", "ignore")
 
 
+def fit_end(text: str, most: int) -> str:
+    """Like `fit`, but of a text that is too long the end is kept."""
+    raw = fit(text, len(text) * 4).encode()
+    return raw[-most:].decode("utf-8", "ignore")
+
+
 def _escaped(text: str) -> bool:
     """True when every lone surrogate stands for a raw byte, as os.fsdecode leaves them."""
     try:

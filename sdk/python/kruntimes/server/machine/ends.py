@@ -13,6 +13,7 @@ from kruntimes.server.bounds import (
     TRACE_BYTES,
     VALUE_BYTES,
     fit,
+    fit_end,
 )
 from kruntimes.server.machine.record import Cause, State, Why
 
@@ -93,6 +94,6 @@ def _bounded(error: RunError) -> RunError:
         message=fit(error.message, ERROR_MESSAGE_BYTES),
         retry=error.retry,
         exception_type=fit(error.exception_type, NAME_BYTES),
-        trace=fit(error.trace, TRACE_BYTES),
+        trace=fit_end(error.trace, TRACE_BYTES),
         metadata=metadata,
     )
