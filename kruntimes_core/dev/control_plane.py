@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 from typing import IO
 
+from kruntimes_core.clock import SystemClock
 from kruntimes_core.dev.api_start import choose_port, wait_for_api
 from kruntimes_core.dev.components import Component, Keeper
 from kruntimes_core.dev.defaults import PoolSize
@@ -57,12 +58,14 @@ class ControlPlane:
         process = api.start()
         # Loaded while the API server starts, since both take about half a second.
         from kruntimes_core.dev.cluster import COMPONENT_END_SECONDS, Ground, run_cluster
+        from kruntimes_core.dev.former_life import clear_former_life
 
         access = await wait_for_api(self._layout, process, self._stop)
         if access is None:
             await process.stop(COMPONENT_END_SECONDS)
             return
         self._reports.say(Topic.PROGRESS, f"API server at {access.server}")
+        await clear_former_life(access, SystemClock().now().wall)
         programs = [self._keeper(component) for component in PROGRAMS]
         ground = Ground(self._layout, self._lock, self._spawner, self._reports, self._options.size)
         await run_cluster(ground, access, api, programs, self._stop)

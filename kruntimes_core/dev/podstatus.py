@@ -8,6 +8,8 @@ from typing import Any
 from kruntimes_core.dev.podspec import Container, Object, Role
 
 LOCAL_ADDRESS = "127.0.0.1"
+READINESS = frozenset({"ContainersReady", "Ready"})
+KILLED = -9
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,20 @@ def refused_status(pod: Object, message: str, now: datetime) -> dict[str, Any]:
     }
 
 
+def fallen_status(pod: Object, now: datetime) -> dict[str, Any] | None:
+    """Return what changes in the status of a Pod whose processes all ended unseen; None if nothing does."""
+    status = pod.get("status") or {}
+    changes: dict[str, Any] = {
+        key: [_fallen(entry, now) for entry in status[key]]
+        for key in ("initContainerStatuses", "containerStatuses")
+        if status.get(key)
+    }
+    conditions = status.get("conditions") or ()
+    held = {condition["type"]: condition["status"] == "True" for condition in conditions}
+    changes["conditions"] = _conditions(held | dict.fromkeys(held.keys() & READINESS, False), conditions, now)
+    return changes if any(status.get(key, []) != value for key, value in changes.items()) else None
+
+
 def is_ready(pod: Object) -> bool:
     """Tell whether a Pod's own status calls it ready."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
@@ -173,6 +189,14 @@ def _container_status(pod: Object, container: Container, state: ContainerState) 
     }
 
 
+def _fallen(entry: Object, now: datetime) -> dict[str, Any]:
+    running = (entry.get("state") or {}).get("running")
+    if running is None:
+        return dict(entry)
+    end = _terminated(KILLED, running.get("startedAt") or _text(now), _text(now))
+    return {**entry, "state": end, "ready": False, "started": False}
+
+
 def _state(state: Waiting | Running | Ended) -> dict[str, Any]:
     match state:
         case Waiting(reason, message):
@@ -180,15 +204,19 @@ def _state(state: Waiting | Running | Ended) -> dict[str, Any]:
         case Running(since):
             return {"running": {"startedAt": _text(since)}}
         case Ended(code, since, at):
-            return {
-                "terminated": {
-                    "exitCode": code if code >= 0 else 128 - code,
-                    "signal": max(0, -code),
-                    "reason": "Completed" if code == 0 else "Error",
-                    "startedAt": _text(since),
-                    "finishedAt": _text(at),
-                }
-            }
+            return _terminated(code, _text(since), _text(at))
+
+
+def _terminated(code: int, since: str, at: str) -> dict[str, Any]:
+    return {
+        "terminated": {
+            "exitCode": code if code >= 0 else 128 - code,
+            "signal": max(0, -code),
+            "reason": "Completed" if code == 0 else "Error",
+            "startedAt": since,
+            "finishedAt": at,
+        }
+    }
 
 
 def _text(moment: datetime) -> str:

@@ -1,5 +1,6 @@
 """krt dev up and down: one process tree that ends whole, whatever ends it, and goes on where it was."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,9 +11,13 @@ from pathlib import Path
 
 import kruntimes
 import pytest
+from kruntimes._wire import Request
 
 from kruntimes_core.dev.ownlock import holder
 from kruntimes_core.dev.start_stop import find_layout
+from kruntimes_core.kube.codec import RUNTIME_LABEL, decode_member
+from kruntimes_core.kube.kinds import LEASE
+from kruntimes_core.pools.condition import is_ready
 from tests.integration.dev_process import KRT, Dev, dev_in, eventually, foreground, krt
 
 pytestmark = pytest.mark.integration
@@ -69,6 +74,18 @@ def test_another_up_goes_on_where_the_first_was(dev: Dev) -> None:
     with foreground(dev), dev.client() as client:
         assert dev.layout.kubeconfig.read_text() == server
         assert client.get("kept").uid == created.uid
+
+
+def test_another_up_calls_only_members_of_its_own_life_ready(dev: Dev) -> None:
+    up = ("dev", "up", "--detach", "--data", str(dev.layout.data), "--replicas", "1")
+    krt(*up)
+    [former] = ready_instances(dev)
+    dev.kill()
+    krt(*up)
+    [instance] = ready_instances(dev)
+    assert instance != former
+    with dev.client() as client:
+        assert client.run("bash", args=["true"]).wait(30).attempt == 1
 
 
 def test_another_up_sweeps_what_a_crash_has_left(dev: Dev) -> None:
@@ -150,6 +167,13 @@ def test_nothing_runs_where_nothing_was_started(tmp_path: Path) -> None:
     assert holder(find_layout(tmp_path)) is None
     assert "not running" in krt("dev", "down", "--data", str(tmp_path)).stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def ready_instances(dev: Dev) -> list[str]:
+    with dev.client() as client:
+        leases = client.ask(Request("GET", LEASE.path(), {"labelSelector": RUNTIME_LABEL}))["items"]
+    members = [decode_member(json.dumps(lease).encode()) for lease in leases]
+    return [member.instance for member in members if is_ready(member)]
 
 
 def answers(client: kruntimes.Client) -> bool:

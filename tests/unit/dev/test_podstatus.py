@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from kruntimes_core.dev.podspec import Container, Role, read_pod
-from kruntimes_core.dev.podstatus import ContainerState, is_ready, pod_status, refused_status, restarts
+from kruntimes_core.dev.podstatus import (
+    ContainerState,
+    fallen_status,
+    is_ready,
+    pod_status,
+    refused_status,
+    restarts,
+)
 from tests.unit.dev.pods import AROUND, make_container, make_pod
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -105,3 +112,27 @@ RESTARTS = {
 def test_who_is_started_again(role: Role, policy: str, code: int, want: bool) -> None:
     container = Container("c", "", role, (), {}, None, policy, None, None, None, ())
     assert restarts(container, code) is want
+
+
+def test_a_pod_whose_processes_ended_unseen_is_not_ready() -> None:
+    later = NOW + timedelta(minutes=1)
+    before = {**status_of(POD, ready(), ready()), "phase": "Running"}
+    changes = fallen_status({**POD, "status": before}, later)
+    assert changes is not None
+    after = {**POD, "status": {**before, **changes}}
+    assert conditions(after["status"]) == {"PodScheduled", "Initialized"}
+    for entry in (*after["status"]["initContainerStatuses"], *after["status"]["containerStatuses"]):
+        assert (entry["ready"], entry["state"]["terminated"]["exitCode"]) == (False, 137)
+        assert entry["state"]["terminated"]["startedAt"] == "2026-03-01T00:00:00Z"
+        assert entry["state"]["terminated"]["finishedAt"] == "2026-03-01T00:01:00Z"
+    assert fallen_status(after, later) is None, "once said, it is not said again"
+
+
+def test_what_had_ended_or_never_began_stays_as_it_was_told() -> None:
+    done = {**POD, "status": status_of(POD, ready(), UP.ended(0, NOW))}
+    fallen = fallen_status(done, NOW)
+    assert fallen is not None
+    assert fallen["containerStatuses"] == done["status"]["containerStatuses"]
+    assert fallen_status(POD, NOW) is None
+    refused = {**POD, "status": refused_status(POD, "no such thing", NOW)}
+    assert fallen_status(refused, NOW) is None
