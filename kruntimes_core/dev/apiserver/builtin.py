@@ -4,10 +4,20 @@ import base64
 from typing import Any
 
 from kruntimes_core.dev.apiserver.errors import FieldError
-from kruntimes_core.dev.apiserver.resources import Column, Object, Resource, Scale
+from kruntimes_core.dev.apiserver.resources import NAME, Column, Object, Resource, Scale
 
-_AGE = Column("Age", "date", ".metadata.creationTimestamp")
+_AGE = Column("Age", "string", "@age")
+_CREATED = Column("Created At", "string", "@created")
 _RBAC = "rbac.authorization.k8s.io"
+_BINDING = (
+    NAME,
+    Column("Role", "string", "@role"),
+    _AGE,
+    Column("Users", "string", "@users", priority=1),
+    Column("Groups", "string", "@groups", priority=1),
+    Column("ServiceAccounts", "string", "@accounts", priority=1),
+)
+_INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 
 
 def _path(text: str) -> tuple[str, ...]:
@@ -22,7 +32,7 @@ def _plain(group: str, version: str, kind: str, **more: Any) -> Resource:
     """A kind that is stored as it comes."""
     singular = kind.lower()
     plural = f"{singular[:-1]}ies" if singular.endswith("y") else f"{singular}s"
-    settings: dict[str, Any] = {"counts_generations": False, "columns": (_AGE,)} | more
+    settings: dict[str, Any] = {"counts_generations": False, "columns": (NAME, _AGE)} | more
     return Resource(group, version, plural, singular, kind, **settings)
 
 
@@ -35,7 +45,7 @@ BUILTIN: tuple[Resource, ...] = (
         short_names=("ns",),
         has_status=True,
         selectable=_selectable("status.phase"),
-        columns=(Column("Status", "string", ".status.phase"), _AGE),
+        columns=(NAME, Column("Status", "string", ".status.phase"), _AGE),
     ),
     Resource(
         *("", "v1", "pods", "pod", "Pod"),
@@ -47,22 +57,30 @@ BUILTIN: tuple[Resource, ...] = (
             "spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "status.phase", "status.podIP"
         ),
         columns=(
+            NAME,
             Column("Ready", "string", "@pod-ready"),
             Column("Status", "string", "@pod-status"),
-            Column("Restarts", "integer", "@pod-restarts"),
+            Column("Restarts", "string", "@pod-restarts"),
             _AGE,
-            Column("Node", "string", ".spec.nodeName", priority=1),
+            Column("IP", "string", "@pod-ip", priority=1),
+            Column("Node", "string", "@pod-node", priority=1),
+            Column("Nominated Node", "string", "@pod-nominated", priority=1),
+            Column("Readiness Gates", "string", "@pod-gates", priority=1),
         ),
     ),
     _plain(
-        "", "v1", "ConfigMap", short_names=("cm",), columns=(Column("Data", "integer", "@data-count"), _AGE)
+        "",
+        "v1",
+        "ConfigMap",
+        short_names=("cm",),
+        columns=(NAME, Column("Data", "integer", "@data-count"), _AGE),
     ),
     _plain(
         "",
         "v1",
         "Secret",
         selectable=_selectable("type"),
-        columns=(Column("Type", "string", ".type"), Column("Data", "integer", "@data-count"), _AGE),
+        columns=(NAME, Column("Type", "string", ".type"), Column("Data", "integer", "@data-count"), _AGE),
     ),
     _plain("", "v1", "ServiceAccount", short_names=("sa",)),
     _plain(
@@ -71,16 +89,22 @@ BUILTIN: tuple[Resource, ...] = (
         "Event",
         short_names=("ev",),
         selectable=_selectable(
-            *(f"involvedObject.{key}" for key in ("kind", "namespace", "name", "uid", "apiVersion")),
+            *(f"involvedObject.{key}" for key in _INVOLVED),
             "reason",
+            "reportingComponent",
             "type",
         ),
         columns=(
-            Column("Last Seen", "date", ".lastTimestamp"),
+            Column("Last Seen", "string", "@event-last"),
             Column("Type", "string", ".type"),
             Column("Reason", "string", ".reason"),
             Column("Object", "string", "@event-object"),
-            Column("Message", "string", ".message"),
+            Column("Subobject", "string", ".involvedObject.fieldPath", priority=1),
+            Column("Source", "string", "@event-source", priority=1),
+            Column("Message", "string", "@event-message"),
+            Column("First Seen", "string", "@event-first", priority=1),
+            Column("Count", "string", "@event-count", priority=1),
+            Column("Name", "string", ".metadata.name", priority=1, format="name"),
         ),
     ),
     Resource(
@@ -90,17 +114,21 @@ BUILTIN: tuple[Resource, ...] = (
         has_status=True,
         scale=Scale(_path("spec.replicas"), _path("status.replicas"), _path("spec.selector")),
         columns=(
+            NAME,
             Column("Ready", "string", "@deployment-ready"),
             Column("Up-to-date", "integer", "@deployment-updated"),
             Column("Available", "integer", "@deployment-available"),
             _AGE,
+            Column("Containers", "string", "@deployment-containers", priority=1),
+            Column("Images", "string", "@deployment-images", priority=1),
+            Column("Selector", "string", "@deployment-selector", priority=1),
         ),
     ),
     Resource(
         *("coordination.k8s.io", "v1", "leases", "lease", "Lease"),
         counts_generations=False,
         update_needs_version=True,
-        columns=(Column("Holder", "string", ".spec.holderIdentity"), _AGE),
+        columns=(NAME, Column("Holder", "string", ".spec.holderIdentity"), _AGE),
     ),
     Resource(
         *("apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition"),
@@ -110,14 +138,20 @@ BUILTIN: tuple[Resource, ...] = (
         categories=("api-extensions",),
         has_status=True,
         update_needs_version=True,
-        columns=(Column("Created At", "string", ".metadata.creationTimestamp"),),
+        columns=(NAME, _CREATED),
     ),
     # Stored and served, without effect: this server has one user and no networks.
-    _plain(_RBAC, "v1", "Role"),
-    _plain(_RBAC, "v1", "RoleBinding"),
-    _plain(_RBAC, "v1", "ClusterRole", namespaced=False),
-    _plain(_RBAC, "v1", "ClusterRoleBinding", namespaced=False),
-    _plain("networking.k8s.io", "v1", "NetworkPolicy", short_names=("netpol",)),
+    _plain(_RBAC, "v1", "Role", columns=(NAME, _CREATED)),
+    _plain(_RBAC, "v1", "RoleBinding", columns=_BINDING),
+    _plain(_RBAC, "v1", "ClusterRole", namespaced=False, columns=(NAME, _CREATED)),
+    _plain(_RBAC, "v1", "ClusterRoleBinding", namespaced=False, columns=_BINDING),
+    _plain(
+        "networking.k8s.io",
+        "v1",
+        "NetworkPolicy",
+        short_names=("netpol",),
+        columns=(NAME, Column("Pod-Selector", "string", "@policy-selector"), _AGE),
+    ),
 )
 
 # A field only of the status: what a fresh object of the kind starts with.

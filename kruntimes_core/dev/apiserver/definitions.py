@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kruntimes_core.dev.apiserver.errors import FieldError
-from kruntimes_core.dev.apiserver.resources import Column, Object, Resource, Scale
+from kruntimes_core.dev.apiserver.resources import NAME, Column, Object, Resource, Scale
 from kruntimes_core.dev.apiserver.schema import Schema
 from kruntimes_core.dev.apiserver.schema.rules import RuleError
 from kruntimes_core.dev.apiserver.schema.structural import structural_errors
@@ -125,7 +125,7 @@ def _resource(spec: Mapping[str, Any], version: Mapping[str, Any]) -> Resource:
         has_status="status" in parts,
         scale=_scale(parts["scale"]) if "scale" in parts else None,
         selectable={text.lstrip("."): _json_path(text) for text in selectable},
-        columns=columns or (Column("Age", "date", ".metadata.creationTimestamp"),),
+        columns=(NAME, *(columns or (Column("Age", "date", ".metadata.creationTimestamp"),))),
         custom=True,
         update_needs_version=True,
         schema=Schema(version["schema"]["openAPIV3Schema"]),

@@ -23,6 +23,11 @@ class Column:
     format: str = ""
 
 
+NAME = Column(
+    "Name", "string", ".metadata.name", description="Unique among its kind in the namespace.", format="name"
+)
+
+
 @dataclass(frozen=True)
 class Scale:
     """Where a scalable resource keeps its replicas."""

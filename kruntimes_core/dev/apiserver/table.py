@@ -14,14 +14,6 @@ from kruntimes_core.dev.apiserver.resources import Object, Resource
 from kruntimes_core.dev.apiserver.store import Entry, encode
 from kruntimes_core.dev.apiserver.watch import Render, line
 
-_NAME = {
-    "name": "Name",
-    "type": "string",
-    "format": "name",
-    "description": "Name of the object, unique in its namespace.",
-    "priority": 0,
-}
-
 
 @dataclass(frozen=True)
 class Look:
@@ -40,10 +32,10 @@ def wanted(request: web.BaseRequest) -> str | None:
 
 
 def _definitions(resource: Resource) -> list[Object]:
-    return [_NAME] + [
+    return [
         {
             "name": column.name,
-            "type": "string" if column.type == "date" else column.type,
+            "type": column.type,
             "format": column.format,
             "description": column.description or f"{column.name} of the {resource.kind}",
             "priority": column.priority,
@@ -53,7 +45,7 @@ def _definitions(resource: Resource) -> list[Object]:
 
 
 def _row(resource: Resource, entry: Entry, look: Look) -> Object:
-    cells = [entry.key[1], *(cell(column, entry.obj, look.now) for column in resource.columns)]
+    cells = [cell(column, entry.obj, look.now) for column in resource.columns]
     row: dict[str, Any] = {"cells": cells}
     if look.part == "Object":
         row["object"] = entry.obj
