@@ -19,16 +19,22 @@ DEV := $(VENV)/.ready-to-develop
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format proto proto-image simulate chaos bench dist clean
+.PHONY: help demo test test-api cluster-binaries check format proto proto-image simulate chaos bench dist clean
 
 help: ## Show what there is to type.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUN) ## Start it on throw-away data and run a small CI pipeline over these sources.
 	@$(PY) examples/01-ci-pipeline/pipeline.py
 
 test: $(DEV) ## Run every test.
 	@$(PY) -m pytest --numprocesses $(TEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+test-api: $(DEV) ## Run the integration tests against a real kube-apiserver; needs Go, and minutes the first time.
+	@$(PY) -m tests.cluster.lane --numprocesses $(TEST_WORKERS) --dist loadfile tests/integration $(PYTEST_ARGS)
+
+cluster-binaries: $(DEV) ## Build the programs of that real cluster into the user's cache.
+	@$(PY) -m tests.cluster.binaries
 
 check: $(DEV) ## Run every gate: format, lint, types, imports, protocol, stubs, tree.
 	@$(PY) -m tests.gates

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from dataclasses import dataclass
 from typing import IO
@@ -23,6 +24,11 @@ PROGRAMS = (
 )
 
 log = logging.getLogger(__name__)
+
+
+def api_module() -> str:
+    """Return the program that serves the API: the embedded one, or one of the same arguments and files."""
+    return os.environ.get("KRUNTIMES_DEV_APISERVER", "kruntimes_core.dev.apiserver")
 
 
 @dataclass(frozen=True)
@@ -88,4 +94,4 @@ class ControlPlane:
     def _api_component(self) -> Component:
         port = choose_port(self._options.port, self._layout)
         args = ("--data", str(self._layout.data), "--port", str(port))
-        return Component("apiserver", "kruntimes_core.dev.apiserver", args)
+        return Component("apiserver", api_module(), args)

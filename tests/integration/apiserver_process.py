@@ -1,6 +1,13 @@
-"""A real API server process for tests: started, killed, started again on its data; it decides nothing."""
+"""An API server process for tests: started, killed, started again on its data; it decides nothing.
+
+Which one is selected by KRUNTIMES_DEV_APISERVER (`api_module`): the embedded server or, in `make test-api`,
+the real one of tests/cluster. A test that needs kubectl takes the class `Kubectl` of test_kubectl.py on
+`serving()` and so asks the selected server; one that compares two servers starts the other with
+`serving_alone(EMBEDDED)`.
+"""
 
 import asyncio
+import atexit
 import os
 import signal
 import ssl
@@ -8,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +24,14 @@ import aiohttp
 import msgspec
 import yaml
 
+from kruntimes_core.dev.control_plane import api_module
+from tests.integration.clean_up import clean_up
+
 RUNS = "/apis/kruntimes.io/v1alpha1/namespaces/default/runs"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 MERGE = "application/merge-patch+json"
 START_SECONDS = 30
+EMBEDDED = "kruntimes_core.dev.apiserver"
 
 
 @dataclass
@@ -28,6 +39,7 @@ class ServerProcess:
     """One data directory, and the process that serves it now."""
 
     data: Path
+    module: str = field(default_factory=api_module)
     process: "subprocess.Popen[bytes] | None" = None
     address: str = ""
     port: int = 0
@@ -36,7 +48,7 @@ class ServerProcess:
         """Start it and wait for its line."""
         # Started again it comes back where its clients look for it.
         where = ["--data", str(self.data), "--port", str(self.port)]
-        command = [sys.executable, "-m", "kruntimes_core.dev.apiserver", *where]
+        command = [sys.executable, "-m", self.module, *where]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
@@ -64,11 +76,38 @@ class ServerProcess:
         return self.data / "kubeconfig"
 
 
+def is_real() -> bool:
+    """Whether the selected server is a real kube-apiserver, as in `make test-api`."""
+    return api_module() != EMBEDDED
+
+
+_shared = ExitStack()
+_servers: list[ServerProcess] = []
+
+
 @contextmanager
 def serving() -> Iterator[ServerProcess]:
-    """A server on throw-away data."""
+    """The selected server without objects of other tests. Who stops or kills it takes `serving_alone`.
+
+    The embedded one is fresh. A real one takes seconds to start, so all modules of a session use the same,
+    and what they made is removed behind them; only their namespaces stay, since nobody here ends those.
+    """
+    if not is_real():
+        with serving_alone() as server:
+            yield server
+        return
+    if not _servers:
+        _servers.append(_shared.enter_context(serving_alone()))
+        atexit.register(_shared.close)
+    yield _servers[0]
+    clean_up(_servers[0].kubeconfig)
+
+
+@contextmanager
+def serving_alone(module: str = "") -> Iterator[ServerProcess]:
+    """The selected server, or the one that is named, on throw-away data of its own."""
     with tempfile.TemporaryDirectory(prefix="kruntimes-apiserver-") as folder:
-        server = ServerProcess(Path(folder))
+        server = ServerProcess(Path(folder), module or api_module())
         server.start()
         try:
             yield server

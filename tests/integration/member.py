@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from kruntimes.kubeconfig import from_files
 
+from kruntimes_core.dev.control_plane import api_module
 from kruntimes_core.kube.client import Client
 from kruntimes_core.kube.codec import decode_member, decode_run
 from kruntimes_core.kube.errors import NotFound
@@ -86,7 +87,7 @@ class Process:
 
 
 class ApiServer:
-    """The embedded API server on throw-away data."""
+    """The selected API server on throw-away data."""
 
     def __init__(self, data: Path) -> None:
         self.kubeconfig = data / "kubeconfig"
@@ -100,7 +101,7 @@ class ApiServer:
 
     def _start(self, port: int) -> Process:
         log = self._data / "api.log"
-        argv = ("kruntimes_core.dev.apiserver", "--data", str(self._data), "--port", str(port))
+        argv = (api_module(), "--data", str(self._data), "--port", str(port))
         process = Process(*argv, log=log)
         ready = process.read_line()
         assert ready.startswith("ready https://127.0.0.1:"), log.read_text()

@@ -15,7 +15,7 @@ from tests.integration.apiserver_process import (
     make_config_map,
     make_crd,
     make_run,
-    serving,
+    serving_alone,
 )
 
 pytestmark = pytest.mark.integration
@@ -24,7 +24,7 @@ WRITERS = 16
 
 @pytest.fixture
 def server() -> Iterator[ServerProcess]:
-    with serving() as process:
+    with serving_alone() as process:
         yield process
 
 

@@ -11,7 +11,7 @@ import pytest
 from kruntimes_core.kube.client import Client
 from kruntimes_core.kube.errors import ApiError
 from kruntimes_core.kube.kinds import CONFIG_MAP
-from tests.integration.apiserver_process import serving
+from tests.integration.apiserver_process import serving_alone
 from tests.integration.control_plane import Eyes, client_of, eyes_on, new_namespace
 
 pytestmark = pytest.mark.integration
@@ -55,7 +55,7 @@ def seen(eyes: Eyes) -> dict[str, Any]:
 
 
 async def test_after_kills_and_changes_the_copy_is_as_the_store() -> None:
-    with serving() as server:
+    with serving_alone() as server:
         async with client_of(server.kubeconfig) as client:
             namespace = await new_namespace(client)
             async with eyes_on(client, CONFIG_MAP, namespace) as eyes:

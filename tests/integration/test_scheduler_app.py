@@ -11,7 +11,7 @@ import pytest
 
 from kruntimes_core.kube.client import Client
 from kruntimes_core.kube.kinds import NAMESPACE, RUN
-from tests.integration.apiserver_process import ServerProcess, serving
+from tests.integration.apiserver_process import ServerProcess, serving, serving_alone
 from tests.integration.control_plane import (
     Eyes,
     Program,
@@ -155,7 +155,7 @@ async def test_told_to_stop_it_ends_at_once(server: ServerProcess, namespace: st
 
 
 async def test_an_api_server_that_dies_and_comes_back_changes_nothing() -> None:
-    with serving() as server:
+    with serving_alone() as server:
         async with client_of(server.kubeconfig) as client:
             namespace = await new_namespace(client)
             await make_runtime(client, namespace)
