@@ -175,7 +175,7 @@ async def test_tables_have_the_columns_of_the_crd(api: Api) -> None:
     columns = [column["name"] for column in table["columnDefinitions"]]
     assert columns == ["Name", "Phase", "Runtime", "Attempt", "Exit", "Pod", "Reason", "Age"]
     (row,) = table["rows"]
-    assert row["cells"][:6] == ["a", "Failed", "bash", None, 7, ""]
+    assert row["cells"][:6] == ["a", "Failed", "bash", None, 7, None]
     assert row["object"]["kind"] == "PartialObjectMetadata"
 
 
