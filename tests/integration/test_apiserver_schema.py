@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kruntimes_core.model.run import TERMINAL, Phase
 from tests.integration.apiserver_process import (
     RUNS,
     Api,
@@ -157,6 +158,24 @@ async def test_what_may_change_changes_and_a_cancel_is_for_good(api: Api) -> Non
         assert refused.status == 422
         assert "spec.cancelRequested: " in refused.body["message"]
         assert "cancelRequested cannot be taken back" in refused.body["message"]
+
+
+@pytest.mark.parametrize("phase", sorted(TERMINAL))
+async def test_the_end_of_a_run_is_for_good(api: Api, phase: Phase) -> None:
+    path = f"{RUNS}/ended-{phase.lower()}"
+    made = await api.create(RUNS, make_run(f"ended-{phase.lower()}"))
+    for before in (Phase.SCHEDULED, Phase.RUNNING, Phase.PENDING, phase):
+        assert (await api.merge(f"{path}/status", {"status": {"phase": before}})).status == 200
+    rewrites: list[Any] = [{"phase": other} for other in Phase if other != phase]
+    for status in (*rewrites, {"phase": None}, None):
+        refused = await api.merge(f"{path}/status", {"status": status})
+        assert (refused.status, refused.body["details"]["causes"][0]["field"]) == (422, "status.phase")
+        assert "a Run that has ended keeps its phase" in refused.body["message"]
+    bare = {**made.body, "metadata": {"name": made.body["metadata"]["name"]}, "status": {}}
+    assert (await api.call("PUT", f"{path}/status", bare)).status == 422
+    assert (await api.merge(f"{path}/status", {"status": {"phase": phase, "message": "m"}})).status == 200
+    assert (await api.merge(path, {"spec": {"ttlSecondsAfterFinished": 1}})).status == 200
+    assert (await api.get(path)).body["status"] == {"phase": phase, "message": "m"}
 
 
 async def test_unknown_fields_are_pruned_told_or_refused(api: Api) -> None:
