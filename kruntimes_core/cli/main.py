@@ -12,6 +12,8 @@ VERBS = {
     "run": "kruntimes_core.cli.run",
     "get": "kruntimes_core.cli.get",
     "logs": "kruntimes_core.cli.logs",
+    "why": "kruntimes_core.cli.why",
+    "top": "kruntimes_core.cli.top",
     "cancel": "kruntimes_core.cli.cancel",
     "wait": "kruntimes_core.cli.wait",
     "delete": "kruntimes_core.cli.delete",

@@ -23,14 +23,21 @@ def write_result(result: Result) -> None:
 
 def write_object(found: Mapping[str, Any], form: str) -> None:
     """Write an object as `form` wants it: json, yaml or name."""
+    if form == "name":
+        print(object_name(found))
+    else:
+        write_data(found, form)
+
+
+def write_data(data: Mapping[str, Any], form: str) -> None:
+    """Write plain values as json or yaml."""
     if form == "json":
-        print(json.dumps(found, indent=2, ensure_ascii=False))
-    elif form == "yaml":
+        print(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
         import yaml
 
-        print(yaml.safe_dump(dict(found), sort_keys=False, allow_unicode=True), end="")
-    else:
-        print(object_name(found))
+        # By way of JSON: YAML knows no tuples.
+        print(yaml.safe_dump(json.loads(json.dumps(data)), sort_keys=False, allow_unicode=True), end="")
 
 
 def object_name(found: Mapping[str, Any]) -> str:

@@ -70,3 +70,11 @@ def split_words(words: list[str]) -> list[tuple[Place, str]]:
             raise UsageError(f"{name}: {kind!r} is no kind of ours; there are runs and runtimes")
         found.append((named, rest))
     return found
+
+
+def run_name(word: str) -> str:
+    """Return the name of the Run that one word means, be it NAME or run/NAME as krt itself prints it."""
+    ((place, name),) = split_words([word]) or [(Place(OWN_GROUP, "runs"), word)]
+    if place.plural != "runs":
+        raise UsageError(f"{word} is no Run; `krt get {word}` shows it")
+    return name

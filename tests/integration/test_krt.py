@@ -5,6 +5,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,50 @@ def test_it_is_a_plugin_of_kubectl(call: Krt) -> None:
     plugin = Path(sys.executable).parent / "kubectl-krt"
     done = subprocess.run([plugin, "bogus"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr.startswith("kubectl krt: ")) == (2, True)
+
+
+def test_why_agrees_with_what_the_scheduler_wrote(call: Krt) -> None:
+    call("run", "--detach", "--name", "toolarge", "--cpu", "9000", "--", "true")
+    eventually(
+        lambda: (
+            json.loads(call("get", "run", "toolarge", "-o", "json").stdout)["status"].get("reason")
+            == "NeverFits"
+        ),
+        "the scheduler says why it waits",
+    )
+    said = json.loads(call("why", "toolarge", "-o", "json").stdout)
+    assert (said["waits"]["for"], said["reason"]) == ("NeverFits", "NeverFits")
+    assert [member["filters"]["large_enough"] for member in said["members"]] == [False]
+    assert call("why", "run/toolarge").stdout.splitlines()[-1].startswith("do: create it anew asking for")
+    (use,) = json.loads(call("top", "bash", "-o", "json").stdout)["runtimes"]
+    assert (use["ready"], use["waiting"]) == (1, 1)
+    call("delete", "toolarge")
+
+
+def test_why_gives_the_receipt_of_a_run_that_ended(call: Krt) -> None:
+    call("run", "--name", "receipt", "--", "true")
+    said = json.loads(call("why", "receipt", "-o", "json").stdout)
+    timings = json.loads(call("get", "run", "receipt", "-o", "json").stdout)["status"]["timings"]
+    whole = datetime.fromisoformat(timings["stored"]) - datetime.fromisoformat(timings["queued"])
+    assert said["total"] == pytest.approx(whole.total_seconds())
+    assert len(said["receipt"]) == 5
+    assert "do: nothing to do: it succeeded" in call("why", "receipt").stdout
+
+
+def test_a_run_without_its_runtime_is_told_to_wait_for_it(call: Krt) -> None:
+    command = [
+        *KRT,
+        "run",
+        "--kubeconfig",
+        str(call.dev.layout.kubeconfig),
+        "--runtime",
+        "nope",
+        "--",
+        "true",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "NoSuchRuntime" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
