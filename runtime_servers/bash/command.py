@@ -1,7 +1,6 @@
 """What bash makes of a Run: files, argv, and what its complaints mean. Pure; starts nothing."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,9 +8,9 @@ from kruntimes.runtime.v1.types_pb2 import RunSpec
 from kruntimes.server import ErrorKind, RetryAdvice, RunError
 
 from runtime_servers.local.admission import refuse
-from runtime_servers.local.command import Command
+from runtime_servers.local.command import Command, Exit
+from runtime_servers.local.source import script_paths, source_files
 
-INLINE_PATH: Final = "source"
 _SYNTAX_ERROR: Final = 2
 _CANNOT_EXECUTE: Final = 126
 
@@ -32,12 +31,12 @@ class Bash:
         text, several are a program and its arguments.
         """
         args = tuple(spec.task.args)
-        scripts = tuple(_scripts(spec))
+        scripts = script_paths(spec, spec.task.entrypoint)
         if spec.task.entrypoint.startswith("/"):  # a program, never a file of the workspace
-            return Command(program=(spec.task.entrypoint, *args), files=_files(spec))
+            return Command(program=(spec.task.entrypoint, *args), files=source_files(spec))
         if scripts:
             program = () if spec.HasField("source") else (spec.task.entrypoint, *args)
-            return Command((self.shell, "--"), scripts, args, program, files=_files(spec))
+            return Command((self.shell, "--"), scripts, args, program, files=source_files(spec))
         if not args:
             raise refuse("spec.task", "has nothing to run: give a source, an entrypoint or arguments")
         program = (self.shell, "-c", "--", args[0]) if len(args) == 1 else args
@@ -45,7 +44,7 @@ class Bash:
             raise refuse("spec.task.args", "begin with an empty string, which is no program")
         return Command(program=program)
 
-    def judge(self, command: Command, exit_code: int, stderr: bytes) -> RunError | None:
+    def judge(self, command: Command, end: Exit) -> RunError | None:
         """The source did not load, if bash's own last words say so; None if the program failed by itself.
 
         Looked for afterwards and not by `bash -n` ahead: that costs every Run a process, and is wrong about
@@ -53,11 +52,11 @@ class Bash:
         binary data after `exit`. Bash stops at the first thing it cannot parse, with this code and after
         these words, so its last lines tell; in another locale the end is reported as the exit code it is.
         """
-        if exit_code not in (_SYNTAX_ERROR, _CANNOT_EXECUTE) or not command.runs_shell(self.shell):
+        if end.code not in (_SYNTAX_ERROR, _CANNOT_EXECUTE) or not command.runs_shell(self.shell):
             return None
-        lines = stderr.decode(errors="replace").rstrip("\n").split("\n")[-_LAST_LINES:]
+        lines = end.stderr.decode(errors="replace").rstrip("\n").split("\n")[-_LAST_LINES:]
         names = "|".join(re.escape(name) for name in (*command.scripts, f"{self.shell}: -c"))
-        complaint = re.compile(_COMPLAINTS[exit_code].format(names=names))
+        complaint = re.compile(_COMPLAINTS[end.code].format(names=names))
         said = next((line for line in lines if complaint.match(line)), None)
         if said is None:
             return None
@@ -71,26 +70,3 @@ _COMPLAINTS: Final = {
     _SYNTAX_ERROR: r"(?:{names}): line \d+: (?:syntax error|unexpected )",
     _CANNOT_EXECUTE: r"(?:{names}): (?:{names}): cannot execute binary file",
 }
-
-
-def _scripts(spec: RunSpec) -> Iterator[str]:
-    entrypoint = spec.task.entrypoint
-    source = _source_path(spec)
-    if entrypoint and source:
-        yield f"{source}/{entrypoint}"
-    if entrypoint:
-        yield entrypoint
-    elif source:
-        yield source
-
-
-def _source_path(spec: RunSpec) -> str:
-    if spec.source.WhichOneof("origin") == "inline":
-        return spec.source.inline_path or INLINE_PATH
-    return spec.source.workspace_path
-
-
-def _files(spec: RunSpec) -> tuple[tuple[str, bytes], ...]:
-    if spec.source.WhichOneof("origin") != "inline":
-        return ()
-    return ((_source_path(spec), spec.source.inline.inline),)

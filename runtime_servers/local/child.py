@@ -23,13 +23,13 @@ _prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
 
 
 class Start(NamedTuple):
-    """What a program starts with; the three streams become its 0, 1 and 2."""
+    """What a program starts with; the descriptors given become its 0, 1, 2 and, for a note, 3."""
 
     argv: tuple[str, ...]
     environment: dict[str, str]
     limits: tuple[tuple[str, int], ...]
     directory: int
-    streams: tuple[int, int, int]
+    given: tuple[int, ...]
 
 
 class NotStarted(Exception):
@@ -87,8 +87,9 @@ def _become(program: Start, slot: int, tell: int) -> None:
         die_with_parent(signal.SIGKILL)
         if os.getppid() != slot:  # it died before it was watched
             os._exit(_STATUS_NO_PROGRAM)
-        for number, stream in enumerate(program.streams):
-            os.dup2(stream, number)
+        # Whatever is in their way is the slot's own, and no business of the program's.
+        for number, descriptor in enumerate(program.given):
+            os.dup2(descriptor, number)
         for name, value in program.limits:
             _limit(getattr(resource, f"RLIMIT_{name}"), value)
         _score()
@@ -100,7 +101,7 @@ def _become(program: Start, slot: int, tell: int) -> None:
         os.umask(0o022)
         at = AT_WORKSPACE
         os.fchdir(program.directory)
-        os.closerange(3, tell)
+        os.closerange(len(program.given), tell)
         os.closerange(tell + 1, 1 << 20)
         at = AT_PROGRAM
         os.execvpe(program.argv[0], program.argv, program.environment)

@@ -2,10 +2,11 @@
 
 import errno
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from kruntimes.server import End, ErrorKind, RetryAdvice, RunError
 
+from runtime_servers.local.command import Exit
 from runtime_servers.local.messages import (
     AT_FILES,
     AT_PROGRAM,
@@ -22,7 +23,15 @@ from runtime_servers.local.messages import (
 from runtime_servers.local.outputs import BadOutputs, parse_outputs
 from runtime_servers.local.value import BadValue, parse_value
 
-Judge = Callable[[int, bytes], RunError | None]
+Judge = Callable[[Exit], RunError | None]
+
+
+class Said(NamedTuple):
+    """What a program said outside its files: the end of its standard error, and its note."""
+
+    stderr: bytes = b""
+    note: bytes = b""
+
 
 LOST: Final = End(
     error=RunError(
@@ -45,13 +54,13 @@ def explain(failed: Failed) -> End:
     return End(error=_failure(failed))
 
 
-def conclude(ended: Ended, stderr: bytes, judge: Judge) -> End:
+def conclude(ended: Ended, said: Said, judge: Judge) -> End:
     """The program ran and ended; its own failure comes before anything about what it left."""
     code = ended.code
     outputs, bad_outputs = _outputs(ended.outputs)
     value, bad_value = _value(ended.result)
     if code:
-        error = judge(code, stderr) if code > 0 else None
+        error = judge(Exit(code, *said)) if code > 0 else None
     else:
         error = bad_outputs or bad_value
     return End(

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from kruntimes.server import End, StartedRun
 
-from runtime_servers.local.ends import LOST, Judge, conclude, explain, no_slot
+from runtime_servers.local.ends import LOST, Judge, Said, conclude, explain, no_slot
 from runtime_servers.local.messages import Began, Ended, Failed, Order, Report, encode_order
 from runtime_servers.local.slot_line import SlotLine
 from runtime_servers.local.slots import NoSlot, Slots
@@ -19,12 +19,15 @@ log = logging.getLogger(__name__)
 # From the order to user code, and from the hard stop to an empty tree: a slot that takes longer is frozen
 # or broken, and is replaced.
 PATIENCE_SECONDS: Final = 10.0
+# No language's note needs more; what a program writes beyond it is not read.
+NOTE_BYTES: Final = 256 * 1024
 
 
 class Plan(NamedTuple):
-    """What a language wants of a Run: its order for a slot, and its view of a failed program."""
+    """What a language wants of a Run: its order for a slot, a note of its program, its view of a failure."""
 
     order: Callable[[str], Order]
+    noted: bool
     judge: Judge
 
 
@@ -40,6 +43,7 @@ class LocalRun:
         self._failed: Failed | None = None
         self._ended: Ended | None = None
         self._lost = False
+        self._note = -1
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._patience: asyncio.TimerHandle | None = None
@@ -84,6 +88,8 @@ class LocalRun:
         finally:
             streams.close()
             self._calm()
+            if self._note >= 0:
+                os.close(self._note)
 
     # What the slot reports
 
@@ -108,11 +114,14 @@ class LocalRun:
     # Steps
 
     def _hand_over(self, slot: SlotLine, streams: Streams) -> None:
+        if self._plan.noted:
+            self._note = _memory("note", b"")
+        note = (self._note,) if self._plan.noted else ()
         order = _memory("order", encode_order(self._plan.order(slot.directory)))
         try:
             stdin = self._stdin()
             try:
-                slot.start(self, (order, stdin, streams.out.write_end, streams.err.write_end))
+                slot.start(self, (order, stdin, streams.out.write_end, streams.err.write_end, *note))
             finally:
                 os.close(stdin)
         finally:
@@ -133,7 +142,9 @@ class LocalRun:
         if self._failed is not None:
             return explain(self._failed)
         assert self._ended is not None
-        return conclude(self._ended, stderr, self._plan.judge)
+        # Nobody who could write it is left.
+        note = os.pread(self._note, NOTE_BYTES, 0) if self._plan.noted else b""
+        return conclude(self._ended, Said(stderr, note), self._plan.judge)
 
     def _finish(self) -> None:
         self._calm()

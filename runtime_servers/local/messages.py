@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-# From the server, each a packet of its own. RUN brings descriptors: the order, stdin, stdout, stderr.
+# From the server, each a packet of its own. RUN brings descriptors: the order, stdin, stdout, stderr,
+# and for a program that is noted its note.
 RUN: Final = b"run"
 STOP: Final = b"stop"
 KILL: Final = b"kill"

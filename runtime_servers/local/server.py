@@ -128,7 +128,8 @@ class LocalServer:
         command = self._language.command(run.spec)
         plan = Plan(
             order=lambda slot: self._order(run, command, slot),
-            judge=lambda code, stderr: self._language.judge(command, code, stderr),
+            noted=command.noted,
+            judge=lambda end: self._language.judge(command, end),
         )
         return LocalRun(run, plan, self._slots)
 

@@ -113,9 +113,9 @@ class Slot:
             if not script and not order.program:
                 return Failed(AT_SCRIPT, 0, "", order.scripts[0])
             argv = (*order.shell, script, *order.args) if script else order.program
-            streams = (descriptors[1], descriptors[2], descriptors[3])
             at = AT_FORK
-            start = child.Start(argv, dict(order.environment), order.limits, directory, streams)
+            given = tuple(descriptors[1:])
+            start = child.Start(argv, dict(order.environment), order.limits, directory, given)
             self._pid = child.start(start)
         except child.NotStarted as failure:
             return Failed(failure.at, failure.errno, os.strerror(failure.errno), argv[0])
@@ -176,7 +176,7 @@ class Slot:
 
     def _receive(self) -> tuple[bytes, list[int]]:
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._control, 64, 4, socket.MSG_CMSG_CLOEXEC)
+            data, descriptors, _, _ = socket.recv_fds(self._control, 64, 5, socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:
             data, descriptors = b"", []
         if not data:

@@ -5,7 +5,7 @@ from kruntimes.runtime.v1.types_pb2 import Payload, RunSpec, Source, TaskWorkloa
 from kruntimes.server import Refusal
 
 from runtime_servers.bash.command import Bash
-from runtime_servers.local.command import Command
+from runtime_servers.local.command import Command, Exit
 
 BASH = Bash("/bin/bash")
 RUN = ("/bin/bash", "--")
@@ -81,5 +81,5 @@ JUDGED = {
 @pytest.mark.parametrize("name", JUDGED)
 def test_bashs_last_words_tell_a_source_that_does_not_load(name: str) -> None:
     command, code, stderr, invalid = JUDGED[name]
-    error = BASH.judge(command, code, stderr)
+    error = BASH.judge(command, Exit(code, stderr))
     assert (error is not None and error.reason == "SOURCE_INVALID") == invalid

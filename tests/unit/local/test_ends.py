@@ -6,7 +6,8 @@ import pytest
 from kruntimes.server import ErrorKind, RetryAdvice, RunError
 from kruntimes.server.bounds import VALUE_BYTES
 
-from runtime_servers.local.ends import conclude, explain
+from runtime_servers.local.command import Exit
+from runtime_servers.local.ends import Said, conclude, explain
 from runtime_servers.local.messages import (
     AT_FILES,
     AT_FORK,
@@ -30,8 +31,8 @@ def ended(code: int, by_itself: bool = True, **left: Left) -> Ended:
     return Ended(code, by_itself, left.get("outputs", NOTHING), left.get("result", NOTHING))
 
 
-def judge(code: int, stderr: bytes) -> RunError | None:
-    return INVALID if stderr == b"bad" else None
+def judge(end: Exit) -> RunError | None:
+    return INVALID if b"bad" in (end.stderr, end.note) else None
 
 
 FAILURES = {
@@ -64,17 +65,18 @@ def test_what_never_ran_is_explained(name: str) -> None:
 
 
 def test_an_exit_code_and_a_signal_are_kept_apart() -> None:
-    exited = conclude(ended(7, by_itself=False), b"", judge)
-    killed = conclude(ended(-9), b"", judge)
+    exited = conclude(ended(7, by_itself=False), Said(), judge)
+    killed = conclude(ended(-9), Said(), judge)
     assert (exited.exit_code, exited.signal, exited.before_stop) == (7, None, False)
     assert (killed.exit_code, killed.signal, killed.before_stop) == (None, 9, True)
 
 
 def test_the_language_judges_a_code_that_is_not_zero_and_nothing_else() -> None:
-    assert conclude(ended(2), b"bad", judge).error == INVALID
-    assert conclude(ended(2), b"fine", judge).error is None
-    assert conclude(ended(0), b"bad", judge).error is None
-    assert conclude(ended(-9), b"bad", judge).error is None
+    assert conclude(ended(2), Said(b"bad"), judge).error == INVALID
+    assert conclude(ended(2), Said(note=b"bad"), judge).error == INVALID
+    assert conclude(ended(2), Said(b"fine"), judge).error is None
+    assert conclude(ended(0), Said(b"bad"), judge).error is None
+    assert conclude(ended(-9), Said(b"bad"), judge).error is None
 
 
 BAD: dict[str, tuple[dict[str, Left], str]] = {
@@ -91,16 +93,16 @@ BAD: dict[str, tuple[dict[str, Left], str]] = {
 def test_what_was_left_badly_fails_a_program_that_did_well_and_changes_no_other_end(
     left: dict[str, Left], reason: str
 ) -> None:
-    well = conclude(ended(0, True, **left), b"", judge)
+    well = conclude(ended(0, True, **left), Said(), judge)
     assert well.error is not None
     assert well.error.reason == reason
-    assert conclude(ended(7, True, **left), b"", judge).error is None
-    assert conclude(ended(-9, True, **left), b"", judge).error is None
+    assert conclude(ended(7, True, **left), Said(), judge).error is None
+    assert conclude(ended(-9, True, **left), Said(), judge).error is None
 
 
 def test_a_value_is_kept_whatever_the_end() -> None:
     left = Left(FILE_READ, b" [1, 2]\n")
-    assert [conclude(ended(code, result=left), b"", judge).value for code in (0, 7, -9)] == [b"[1, 2]"] * 3
+    assert [conclude(ended(code, result=left), Said(), judge).value for code in (0, 7, -9)] == [b"[1, 2]"] * 3
 
 
 def test_the_slot_reads_as_much_of_a_value_as_the_kit_keeps() -> None:
