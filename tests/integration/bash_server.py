@@ -1,4 +1,4 @@
-"""The bash server as a process of its own, for tests, and what is left of its Runs."""
+"""A server of a language as a process of its own, for tests, and what is left of its Runs."""
 
 import asyncio
 import os
@@ -145,7 +145,7 @@ def own_directory() -> Iterator[Path]:
 
 @asynccontextmanager
 async def bash_server(
-    directory: Path, wrapper: tuple[str, ...] = (), **environment: str
+    directory: Path, wrapper: tuple[str, ...] = (), language: str = "bash", **environment: str
 ) -> AsyncIterator[BashServer]:
     """A server that serves for as long as the block runs, and ends with everything it started.
 
@@ -164,7 +164,9 @@ async def bash_server(
         "SECRET": SECRET,
         **environment,
     }
-    process = _spawn([*wrapper, sys.executable, "-m", "runtime_servers.bash"], variables, directory / "log")
+    process = _spawn(
+        [*wrapper, sys.executable, "-m", f"runtime_servers.{language}"], variables, directory / "log"
+    )
     try:
         async with grpc.aio.insecure_channel(endpoint) as channel:
             async with asyncio.timeout(WAIT_SECONDS):
