@@ -56,8 +56,8 @@ simulate: $(DEV) ## Run 2,000 seeded histories of the real rules on a model of t
 chaos: $(DEV) ## Kill, stop and pause real processes under load; count what was lost.
 	@$(PY) -m tests.chaos $(CHAOS_ARGS)
 
-bench: $(DEV) ## Measure it beside a bare client that makes the same writes.
-	@$(PY) -m tests.perf $(BENCH_ARGS)
+bench: $(DEV) ## Measure it beside a bare client that makes the same writes; API=real: on a real kube-apiserver.
+	@$(PY) -m $(if $(filter real,$(API)),tests.cluster.lane --module )tests.perf $(BENCH_ARGS)
 
 dist: $(DEV) ## Build the wheel and the source archive into dist/.
 	@$(PY) -m hatchling build

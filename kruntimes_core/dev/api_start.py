@@ -51,15 +51,17 @@ async def wait_for_api(layout: Layout, process: Process, stop: asyncio.Event) ->
 
 
 async def _try(layout: Layout) -> ClusterAccess | None:
-    from kruntimes_core.kube.client import Client, Request
+    from kruntimes_core.kube.client import Client
     from kruntimes_core.kube.errors import ApiError
+    from kruntimes_core.kube.kinds import RUNTIME
 
     if not layout.kubeconfig.exists():
         return None
     try:
         access = from_files([layout.kubeconfig])
         async with Client(access, "kruntimes-dev", timeout=2.0) as client:
-            await client.send(Request("GET", "/readyz"))
+            # It may answer before it serves our kinds, and nothing here can do without them.
+            await client.list(RUNTIME, limit="1")
     except (ApiError, KubeconfigError):
         return None
     return access

@@ -14,6 +14,18 @@ from kruntimes_core.kube.watch import Event, Reflector, Selection
 from tests.chaos.verdict import TERMINAL_PHASES, Fate
 
 
+class Channel(msgspec.Struct, rename="camel"):
+    """The end of what a Run printed."""
+
+    tail: str = ""
+
+
+class Output(msgspec.Struct):
+    """What is kept of a Run's output."""
+
+    stdout: Channel = msgspec.field(default_factory=Channel)
+
+
 class Status(msgspec.Struct, rename="camel"):
     """The part of a status that a terminal Run must never change again."""
 
@@ -24,6 +36,7 @@ class Status(msgspec.Struct, rename="camel"):
     signal: int | None = None
     completion_time: str = ""
     assigned_pod: str = ""
+    output: Output = msgspec.field(default_factory=Output)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,10 @@ ROLES = {
     "controller": "kruntimes_core.apps.controller",
     "apiserver": "kruntimes_core.dev.apiserver",
 }
+REAL_SERVER = {"tests.cluster.apiserver": "apiserver"}
+"""What starts a real API server in place of the embedded one."""
+PROGRAMS = ("etcd", "kube-apiserver")
+"""What it starts; their names are their roles."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ def find(root: int) -> list[Found]:
     found = []
     for pid in descendants(root):
         argv, member = _argv(pid), _environ(pid).get("KRUNTIMES_TOKEN_FILE", "")
-        role = next((role for role, module in ROLES.items() if argv[1:3] == ["-m", module]), None)
+        role = _role(argv)
         if role is not None:
             found.append(Found(pid, role, str(Path(member).parent) if member else ""))
     return found
@@ -60,6 +64,14 @@ def marking(directory: str) -> list[int]:
     """Return the processes whose environment names the directory of marks: user code that still runs."""
     pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
     return [pid for pid in pids if _environ(pid).get("MARKS") == directory]
+
+
+def _role(argv: list[str]) -> str | None:
+    if argv[1:2] == ["-m"]:
+        modules = {module: role for role, module in ROLES.items()} | REAL_SERVER
+        return modules.get(argv[2])
+    name = os.path.basename(argv[0]) if argv else ""
+    return name if name in PROGRAMS else None
 
 
 def _argv(pid: int) -> list[str]:

@@ -100,6 +100,8 @@ def kube_apiserver(place: Place, identity: Identity) -> list[str]:
         f"--token-auth-file={write_tokens(place, identity)}",
         f"--authentication-config={write_authentication(place)}",
         "--authorization-mode=Node,RBAC",
+        f"--audit-policy-file={write_audit_policy(place)}",
+        f"--audit-log-path={place.data / 'audit.log'}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={identity.certificate}",
         f"--service-account-signing-key-file={identity.key}",
@@ -126,6 +128,19 @@ def write_authentication(place: Place) -> Path:
     }
     kind = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration"}
     path.write_text(yaml.safe_dump(kind | {"anonymous": anonymous}))
+    return path
+
+
+def write_audit_policy(place: Place) -> Path:
+    """Write what goes into the audit log: each write on a Run, without its body; benchmarks count them."""
+    path = place.data / "audit-policy.yaml"
+    runs = {"group": "kruntimes.io", "resources": ["runs", "runs/status"]}
+    rules = [
+        {"level": "Metadata", "verbs": ["create", "update", "patch", "delete"], "resources": [runs]},
+        {"level": "None"},
+    ]
+    kind = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy"}
+    path.write_text(yaml.safe_dump(kind | {"omitStages": ["RequestReceived"], "rules": rules}))
     return path
 
 

@@ -1,6 +1,7 @@
-"""The lane of the real API server: builds it and runs pytest where it leaves nothing; tests nothing itself.
+"""The lane of the real API server: builds it and runs a program where it leaves nothing; it tests nothing.
 
-pytest and all processes it starts live in network, PID and mount namespaces of their own, with temporary
+The program (pytest, unless `--module NAME` comes first) and all processes it starts live in network, PID and
+mount namespaces of their own, with temporary
 files in memory. When the first of them ends, however it ends, the kernel ends the others: nothing is left.
 """
 
@@ -21,6 +22,7 @@ from tests.cluster import binaries
 # The program that serves the API in place of the embedded server; tests and `krt dev up` look here.
 SELECTED = {"KRUNTIMES_DEV_APISERVER": "tests.cluster.apiserver"}
 INSIDE = "--inside"
+MODULE = "--module"
 NAMESPACES = ("unshare", "--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc")
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
 
@@ -34,7 +36,7 @@ def own_namespaces() -> list[str]:
 
 
 def run(arguments: list[str]) -> int:
-    """Build, make the namespaces and run pytest in them; returns its exit code."""
+    """Build, make the namespaces and run the program in them; returns its exit code."""
     try:
         binaries.build()
     except binaries.CannotBuild as error:
@@ -58,15 +60,20 @@ def refuse(why: str) -> int:
 
 
 def lead(folder: Path, arguments: list[str]) -> int:
-    """Be the first process of the namespaces: prepare them, run pytest, bury who lost his parent."""
+    """Be the first process of the namespaces: prepare them, run the program, bury who lost his parent."""
     signal.signal(signal.SIGINT, lambda *_: None)
     bring_loopback_up()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "kruntimes-tests", str(folder)], check=True)
-    child = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], env=environment(folder))
+    child = subprocess.Popen([sys.executable, "-m", *program(arguments)], env=environment(folder))
     while True:
         pid, status = os.wait()
         if pid == child.pid:
             return os.waitstatus_to_exitcode(status)
+
+
+def program(arguments: list[str]) -> list[str]:
+    """Return the module to run and its arguments."""
+    return arguments[1:] if arguments[:1] == [MODULE] else ["pytest", *arguments]
 
 
 def bring_loopback_up() -> None:
@@ -81,7 +88,7 @@ def environment(folder: Path) -> Mapping[str, str]:
 
 
 def main() -> int:
-    """Run pytest with the given arguments against the real API server."""
+    """Run a program with the given arguments against the real API server."""
     arguments = sys.argv[1:]
     if arguments[:1] == [INSIDE]:
         return lead(Path(arguments[1]), arguments[2:])

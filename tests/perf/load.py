@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from kruntimes_core.kube.client import Client
 from kruntimes_core.kube.kinds import RUN
@@ -13,8 +14,17 @@ from kruntimes_core.kube.watch import Event, Reflector, Selection, Synced
 from tests.chaos.observer import SeenRun, decode_run
 from tests.chaos.verdict import TERMINAL_PHASES
 
+T = TypeVar("T")
 NAMESPACE = "default"
 PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Milliseconds from a create until the watch had shown two writes after each other, and until three."""
+
+    two: float
+    three: float
 
 
 class Watcher:
@@ -65,58 +75,81 @@ class Watcher:
                 future.set_result(seen)
 
 
-def run_object(name: str, runtime: str) -> Mapping[str, Any]:
-    """Return a Run of the empty command."""
-    spec = {"runtime": runtime, "mode": {"task": {"args": ["true"]}}}
+Work = Callable[[Watcher, str], Awaitable[T]]
+
+
+def run_object(name: str, runtime: str, command: str) -> Mapping[str, Any]:
+    """Return a Run of one shell command."""
+    spec = {"runtime": runtime, "mode": {"task": {"args": [command]}}}
     return {"apiVersion": RUN.api_version, "kind": RUN.name, "metadata": {"name": name}, "spec": spec}
 
 
-async def through_the_system(watcher: Watcher, name: str) -> float:
-    """Create a Run, wait until the watch shows its end, delete it; return the ms from create to end."""
+async def to_end(watcher: Watcher, name: str) -> float:
+    """Run the empty command and delete the Run; return the ms from create until the watch showed its end."""
     began = time.perf_counter()
-    await watcher.client.create(RUN, NAMESPACE, run_object(name, "bash"))
+    await _through_the_system(watcher, name, "true")
+    return (time.perf_counter() - began) * 1000
+
+
+async def to_code(watcher: Watcher, name: str) -> float:
+    """Run a program that says when it ran, by the one clock of this machine; return the ms until then."""
+    created = time.time()
+    ended = await _through_the_system(watcher, name, "echo $EPOCHREALTIME")
+    return (float(ended.status.output.stdout.tail) - created) * 1000
+
+
+async def _through_the_system(watcher: Watcher, name: str, command: str) -> SeenRun:
+    await watcher.client.create(RUN, NAMESPACE, run_object(name, "bash", command))
     ended = await watcher.seen(name, lambda seen: seen.status.phase in TERMINAL_PHASES)
-    took = (time.perf_counter() - began) * 1000
     if ended.status.phase != "Succeeded":
         raise RuntimeError(f"{name} ended {ended.status.phase}: {ended.status.reason}")
-    await watcher.client.delete(RUN.named(NAMESPACE, name))
-    watcher.forget(name)
-    return took
+    return ended
 
 
-async def bare(watcher: Watcher, name: str) -> float:
-    """Make the writes that a Run costs, each after the delivery of the one before; return the same ms."""
+async def bare(watcher: Watcher, name: str) -> Deliveries:
+    """Make the writes that a Run costs, each after the delivery of the one before."""
     ref = RUN.named(NAMESPACE, name)
     began = time.perf_counter()
-    await watcher.client.create(RUN, NAMESPACE, run_object(name, "nobody"))
+    await watcher.client.create(RUN, NAMESPACE, run_object(name, "nobody", "true"))
     await watcher.seen(name, lambda seen: True)
+    delivered = []
     for phase, status in _BARE_STATUS.items():
         await watcher.client.patch_status(ref, {"status": {"phase": phase, **status}})
         await watcher.seen(name, lambda seen, phase=phase: seen.status.phase == phase)  # type: ignore[misc]
-    took = (time.perf_counter() - began) * 1000
-    await watcher.client.delete(ref)
-    watcher.forget(name)
-    return took
+        delivered.append((time.perf_counter() - began) * 1000)
+    return Deliveries(*delivered)
 
 
-async def one_at_a_time(work: Callable[[Watcher, str], Any], watcher: Watcher, count: int) -> list[float]:
-    """Return the ms of each, one after the other."""
-    return [await work(watcher, f"alone-{index}") for index in range(count)]
+async def one_at_a_time(work: Work[T], watcher: Watcher, count: int) -> list[T]:
+    """Return what each measured, one after the other."""
+    found = []
+    for index in range(count):
+        name = f"alone-{index}"
+        found.append(await work(watcher, name))
+        await delete(watcher, name)
+    return found
 
 
-async def in_flight(work: Callable[[Watcher, str], Any], watcher: Watcher, count: int, width: int) -> float:
+async def in_flight(work: Work[T], watcher: Watcher, count: int, width: int) -> float:
     """Return how many are done per second with `width` under way."""
     numbers = itertools.count()
 
     async def lane() -> None:
         while (index := next(numbers)) < count:
             await work(watcher, f"crowd-{index}")
+            await delete(watcher, f"crowd-{index}")
 
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(width):
             group.create_task(lane())
     return count / (time.perf_counter() - began)
+
+
+async def delete(watcher: Watcher, name: str) -> None:
+    """Delete a Run that is done with."""
+    await watcher.client.delete(RUN.named(NAMESPACE, name))
+    watcher.forget(name)
 
 
 _TIME = "2026-01-01T00:00:00.000000Z"
