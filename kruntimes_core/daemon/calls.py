@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from kruntimes_core.daemon.decisions import CallOff, GiveBack, Lose
 from kruntimes_core.daemon.duty import Duty, Try
-from kruntimes_core.daemon.endings import DAEMON_LOST
+from kruntimes_core.daemon.endings import DAEMON_LOST, conclude
 from kruntimes_core.daemon.instructions import Cancel, Clear, Collect, Fill, Forget, Look, OfRun, Start
 from kruntimes_core.daemon.server import ServerRun
 from kruntimes_core.daemon.standing import Standing
 from kruntimes_core.model.attempts import Cause
+from kruntimes_core.model.events import Requeued
 from kruntimes_core.model.identity import RunKey
 from kruntimes_core.model.instant import Instant
 from kruntimes_core.model.reasons import Reason
@@ -36,7 +37,7 @@ def next_call(duty: Duty, standing: Standing, now: Instant) -> OfRun | None:
         return None
     snapshot = duty.server.get(duty.run.attempt)
     if snapshot is not None:
-        return _attend(duty, duty.run, snapshot, standing)
+        return _attend(duty, duty.run, snapshot, standing, now)
     if duty.current.decision is not None:
         return None
     return _bring_to_start(duty, duty.run, standing, now)
@@ -73,14 +74,16 @@ def _put_away(duty: Duty, standing: Standing, now: Instant) -> OfRun | None:
     return None
 
 
-def _attend(duty: Duty, run: Run, snapshot: ServerRun, standing: Standing) -> OfRun | None:
+def _attend(duty: Duty, run: Run, snapshot: ServerRun, standing: Standing, now: Instant) -> OfRun | None:
     """Look after a Run that the server has."""
     if duty.current is None or not standing.connected:
         return None
     if snapshot.is_terminal:
         if duty.current.collected or snapshot.instance != standing.instance:
             return None
-        return Collect(standing.number(), snapshot.key, snapshot)
+        # What does not end the Run keeps no tails in its status.
+        requeued = isinstance(conclude(snapshot, run, now, standing.settings.allowance), Requeued)
+        return Collect(standing.number(), snapshot.key, snapshot, to_log=requeued)
     if run.attempt in duty.missing and standing.server_synced:
         return Look(standing.number(), snapshot.key)
     if run.is_unwanted and run.attempt not in duty.cancels:

@@ -34,6 +34,8 @@ class Try:
     stop_older: bool = False
     look: bool = False
     collected: bool = False
+    # All its output has reached the log, or never will.
+    followed: bool = False
     # Monotonic time at which user code was first seen running.
     running_since: float | None = None
     decision: Decision | None = None
@@ -84,11 +86,12 @@ class Duty:
     grace: float | None = None
     calls: Lane = field(default_factory=Lane)
     writes: Lane = field(default_factory=Lane)
+    follows: Lane = field(default_factory=Lane)
 
     @property
     def is_over(self) -> bool:
         """Return whether nothing of it is left to know or to do."""
-        idle = self.calls.busy is None and self.writes.busy is None
+        idle = not any(lane.busy for lane in (self.calls, self.writes, self.follows))
         return self.run is None and idle and not self.server and not self.litter
 
     @property

@@ -27,8 +27,8 @@ class Resync:
 
 
 # --- Instructions for one Run. `number` is unique: `done` is called once for each of them. ---
-# Several Runs are served at once; a Run has at most one call to its server and one write under way,
-# and nothing that is slow for one Run may hold up another.
+# Several Runs are served at once; a Run has at most one call to its server, one write and one Follow under
+# way, and nothing that is slow for one Run may hold up another.
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +93,28 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """Call ReadOutput and bring to the container's log what comes, until both channels have ended.
+
+    It lasts as long as the Run does, beside whatever else is called for it. Answered Done or Refused.
+    """
+
+    number: int
+    key: RunKey
+
+
+@dataclass(frozen=True, slots=True)
 class Collect:
     """See that all output has reached the container's log, within a bound. Answered Done or Refused.
 
-    Whatever the answer, the result is written next: the tails in `snapshot` may hold all of it already.
+    Whatever the answer, the result is written next. Output that the tails in `snapshot` hold whole needs
+    no log, unless `to_log` says that they will not be written either.
     """
 
     number: int
     key: RunKey
     snapshot: ServerRun
+    to_log: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +131,7 @@ class Write:
     event: Writable
 
 
-OfRun = Fill | Clear | Start | Cancel | Forget | Look | Collect | Write
+OfRun = Fill | Clear | Start | Cancel | Forget | Look | Follow | Collect | Write
 Instruction = Handshake | Resync | OfRun
 
 # --- Outcomes. ---

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kruntimes_core.daemon.calls import next_call
 from kruntimes_core.daemon.duty import Duty, Try
 from kruntimes_core.daemon.fence import NEVER, Fence
+from kruntimes_core.daemon.following import follow_at, next_follow
 from kruntimes_core.daemon.instructions import Fill, Handshake, Instruction, OfRun, Outcome, Resync
 from kruntimes_core.daemon.outcomes import take, take_snapshot
 from kruntimes_core.daemon.server import ServerRun, ServerStatus
@@ -241,6 +242,10 @@ class Daemon:
         if write is not None:
             duty.writes.busy = write
             instructions.append(write)
+        follow = next_follow(duty, self._standing, now)
+        if follow is not None:
+            duty.follows.busy = follow
+            instructions.append(follow)
         if duty.is_over:
             del self._duties[duty.uid]
             self._timers.clear(duty.uid)
@@ -256,4 +261,5 @@ class Daemon:
             patience = standing.away_since + standing.settings.patience
         running = running_long_at(duty, standing)
         late_at = duty.current.late_at if duty.current is not None and not duty.current.accepted else None
-        return [duty.calls.after, duty.writes.after, running, patience, late_at, *duty.stops.values()]
+        times = [follow_at(duty, standing), running, patience, late_at]
+        return [duty.calls.after, duty.writes.after, duty.follows.after, *times, *duty.stops.values()]

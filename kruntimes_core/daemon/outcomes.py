@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kruntimes_core.daemon import instructions as told
 from kruntimes_core.daemon.decisions import Conclude, Fail, GiveBack, Lose
-from kruntimes_core.daemon.duty import Duty, Try
+from kruntimes_core.daemon.duty import Duty, Lane, Try
 from kruntimes_core.daemon.server import Code, RunState, ServerRun
 from kruntimes_core.daemon.standing import Standing
 from kruntimes_core.daemon.verdicts import Verdict, judge_start, reason_of
@@ -42,8 +42,7 @@ def take_snapshot(duty: Duty, snapshot: ServerRun, standing: Standing, now: Inst
 
 def take(duty: Duty, order: told.OfRun, outcome: told.Outcome, standing: Standing, now: Instant) -> None:
     """Take the outcome of one instruction."""
-    lane = duty.writes if isinstance(order, told.Write) else duty.calls
-    lane.busy = None
+    lane_of(duty, order).busy = None
     match order:
         case told.Write():
             _take_write(duty, order, outcome, standing, now)
@@ -57,9 +56,22 @@ def take(duty: Duty, order: told.OfRun, outcome: told.Outcome, standing: Standin
             _take_fill(duty, order, outcome, standing)
         case told.Clear():
             duty.litter.discard(order.key)
+        case told.Follow():
+            _take_follow(duty, order, outcome, standing, now)
         case told.Collect():
             if duty.current is not None and duty.current.key == order.key:
                 duty.current.collected = True
+
+
+def lane_of(duty: Duty, order: told.OfRun) -> Lane:
+    """Return the lane that an instruction is under way in."""
+    match order:
+        case told.Write():
+            return duty.writes
+        case told.Follow():
+            return duty.follows
+        case _:
+            return duty.calls
 
 
 def _current(duty: Duty, order: told.OfRun) -> Try | None:
@@ -181,6 +193,20 @@ def _take_answer(
     if current is not None and current.decision is None:
         message = f"The runtime server knows nothing of attempt {order.key.attempt}"
         current.decision = Lose(Cause(Reason.SERVER_LOST, message))
+
+
+def _take_follow(
+    duty: Duty, order: told.Follow, outcome: told.Outcome, standing: Standing, now: Instant
+) -> None:
+    """Go on after what broke, unless the server has no output to read."""
+    current = _current(duty, order)
+    hopeless = isinstance(outcome, told.Refused) and outcome.code is Code.UNIMPLEMENTED
+    if current is None or hopeless or isinstance(outcome, told.Done):
+        duty.follows.worked()
+        if current is not None:
+            current.followed = True
+        return
+    duty.follows.again(now.monotonic, standing.settings.repeat_after, standing.settings.repeat_at_most)
 
 
 def _take_write(

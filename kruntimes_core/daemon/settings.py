@@ -16,7 +16,7 @@ class Settings:
     fence_after: float = 10.0
     # Grace of those stops.
     fence_grace: float = 2.0
-    # Runs that live shorter are never written as Running.
+    # Runs that live shorter are never written as Running, nor is their output followed.
     running_after: float = 0.2
     # A Run assigned longer ago than this may be on its way elsewhere: claim it by a write first.
     late_after: float = 10.0

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable
 from typing import Final, TypeVar
 
 import grpc
+from kruntimes.frames import End, Piece
 from kruntimes.runtime.v1 import runtime_service_pb2 as wire
 from kruntimes.runtime.v1.runtime_service_pb2_grpc import RuntimeServiceStub
 from kruntimes.runtime.v1.status_pb2 import ServerStatus
@@ -12,12 +13,17 @@ from kruntimes.runtime.v1.types_pb2 import Run
 from kruntimes.runtime.v1.types_pb2 import RunKey as WireKey
 
 from kruntimes_core.daemon.server import Code
+from kruntimes_core.model.identity import RunKey
+from kruntimes_core.rpc.codec import read_part
 from kruntimes_core.rpc.errors import CallFailed, from_grpc
+from kruntimes_core.rpc.requests import to_wire
 
 START_BYTES: Final = 3 << 20
 DEADLINE: Final = 10.0
 MISSED_HEARTBEATS: Final = 3
 PAGE: Final = 1000
+# A server says every ten seconds that it has nothing to say.
+SILENCE: Final = 30.0
 
 # No keepalive: servers by default hang up on idle pings. A restarted server is to be found again quickly.
 OPTIONS: Final = (
@@ -116,22 +122,31 @@ class RuntimeClient:
         finally:
             call.cancel()
 
-    async def read_output(self, key: WireKey, cursors: Iterable[tuple[str, int]]) -> dict[str, bytes]:
-        """What the server keeps of these channels now, each from its offset."""
-        request = wire.ReadOutputRequest(key=key)
+    async def read_output(
+        self, key: RunKey, cursors: Iterable[tuple[str, int]], follow: bool
+    ) -> AsyncGenerator[Piece | End]:
+        """What the server keeps of these channels, each from its offset; with `follow`, until they end."""
+        request = wire.ReadOutputRequest(key=to_wire(key), follow=follow)
         for channel, offset in cursors:
             request.cursors.add(channel=channel, offset=offset)
-        found = {cursor.channel: b"" for cursor in request.cursors}
-        call = self._stub.ReadOutput(request, timeout=DEADLINE, metadata=self._metadata)
+        call = self._stub.ReadOutput(request, metadata=self._metadata)
         try:
-            async for message in call:
-                if message.WhichOneof("part") == "chunk":
-                    found[message.chunk.channel] += message.chunk.data
+            while True:
+                async with asyncio.timeout(SILENCE):
+                    message = await call.read()
+                if not isinstance(message, wire.ReadOutputResponse):
+                    return
+                part = read_part(key, message)
+                if part is not None:
+                    yield part
         except grpc.aio.AioRpcError as error:
             raise from_grpc("ReadOutput", error) from None
+        except TimeoutError:
+            raise CallFailed(
+                "ReadOutput", Code.DEADLINE_EXCEEDED, "", f"nothing came for {SILENCE:g} s"
+            ) from None
         finally:
             call.cancel()
-        return found
 
     async def _call(
         self,

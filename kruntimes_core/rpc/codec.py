@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from kruntimes.runtime.v1 import status_pb2
+from kruntimes.frames import End, Piece
+from kruntimes.runtime.v1 import runtime_service_pb2, status_pb2
 from kruntimes.runtime.v1 import types_pb2 as types
 
 from kruntimes_core.daemon.server import ServerError, ServerRun, ServerStatus
@@ -57,6 +58,19 @@ def read_run(run: types.Run) -> ServerRun:
         outputs=dict(run.result.outputs),
         output={found.name: _channel(found) for found in run.channels if found.name in SHOWN},
     )
+
+
+def read_part(key: RunKey, message: runtime_service_pb2.ReadOutputResponse) -> Piece | End | None:
+    """One part of an attempt's output; None for a heartbeat, or something a later server says."""
+    match message.WhichOneof("part"):
+        case "chunk":
+            chunk = message.chunk
+            return Piece(key.uid, key.attempt, chunk.channel, chunk.offset, chunk.data)
+        case "end":
+            end = message.end
+            return End(key.uid, key.attempt, end.channel, end.total_bytes, end.truncated)
+        case _:
+            return None
 
 
 def _error(error: types.RunError) -> ServerError:

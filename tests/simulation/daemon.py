@@ -209,6 +209,8 @@ class DaemonProcess(Driven):
                 self._call(order, lambda: server.cancel(order.key, order.grace, order.reason))
             case told.Forget():
                 self._call(order, lambda: server.forget(order.key, order.stop))
+            case told.Follow():
+                server.follow(self, order.key, lambda outcome: self._done(order, outcome))
             case told.Look():
                 self._call(order, lambda: server.look(order.key))
 

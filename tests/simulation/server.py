@@ -16,6 +16,7 @@ from tests.simulation.clockwork import Loop, Process
 
 DAEMON_TIMEOUT = 6.0
 _DAEMON_LOST_GRACE = 2.0
+_SILENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ class ServerProcess(Process):
         self._listener: Listener | None = None
         self._stream = 0
         self._last = 0.0
+        self._readers: list[tuple[RunKey, Callable[[], None]]] = []
 
     def born(self) -> None:
         for held in self.held.values():
@@ -154,6 +156,7 @@ class ServerProcess(Process):
         self._listener = None
         for held in self.held.values():
             held.code.on_exit = lambda: None
+        self._end_readers()
         if listener is not None:
             self.loop.after(0.002, lambda: listener.hear("lost", stream))
 
@@ -293,8 +296,44 @@ class ServerProcess(Process):
             held.code.on_exit = lambda: None
             held.code.kill()
             del self.held[key]
+            self._end_readers(key)
             self._tell(Forgotten(key))
         return Done()
+
+    def follow(self, client: Process, key: RunKey, reply: Callable[[Outcome], None]) -> None:
+        """Answer when the Run has no more to say, or when nobody can tell any more."""
+        answered = False
+
+        def answer(outcome: Outcome) -> None:
+            nonlocal answered
+            if not answered:
+                answered = True
+                reply(outcome)
+
+        client.after(_SILENCE, lambda: answer(Refused(Code.DEADLINE_EXCEEDED)))
+        if not self.alive:
+            client.after(0.001, lambda: answer(Refused(Code.UNAVAILABLE)))
+            return
+
+        def arrive() -> None:
+            self.heard_at = self.loop.now
+            held = self.held.get(key)
+            if held is None or held.snapshot.is_terminal:
+                client.after(0.001, lambda: answer(Done() if held else Refused(Code.NOT_FOUND)))
+            else:
+                self._readers.append((key, client.callback(lambda: answer(self._said_last(key)))))
+
+        self.after(self.loop.rng.uniform(0.0002, 0.003), arrive)
+
+    def _said_last(self, key: RunKey) -> Outcome:
+        return Done() if key in self.held else Refused(Code.UNAVAILABLE)
+
+    def _end_readers(self, key: RunKey | None = None) -> None:
+        """End those of one Run, or all of them; each hears of it a little later."""
+        for known, end in self._readers:
+            if key in (None, known):
+                self.loop.after(0.002, end)
+        self._readers = [reader for reader in self._readers if key not in (None, reader[0])]
 
     # Its own work.
 
@@ -354,6 +393,8 @@ class ServerProcess(Process):
     def _change(self, held: Held, **changes: Any) -> None:
         revision = held.snapshot.revision + 1
         held.snapshot = replace(held.snapshot, revision=revision, **changes)
+        if held.snapshot.is_terminal:
+            self._end_readers(held.snapshot.key)
         self._tell(held.snapshot)
 
     def _tell(self, event: object) -> None:

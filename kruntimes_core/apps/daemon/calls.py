@@ -7,6 +7,7 @@ from typing import Final
 from kruntimes.runtime.v1 import runtime_service_pb2 as wire
 from kruntimes.runtime.v1.types_pb2 import Run as WireRun
 
+from kruntimes_core.apps.daemon.output import Outputs
 from kruntimes_core.apps.daemon.preparation import Preparation
 from kruntimes_core.clock import Clock
 from kruntimes_core.daemon.instructions import (
@@ -38,11 +39,13 @@ class Calls:
         client: RuntimeClient,
         clock: Clock,
         preparation: Preparation,
+        outputs: Outputs,
         started: asyncio.Event,
     ) -> None:
         self._client = client
         self._clock = clock
         self._preparation = preparation
+        self._outputs = outputs
         self._started = started
 
     async def start(self, order: Start) -> Outcome:
@@ -76,6 +79,7 @@ class Calls:
         except CallFailed as failed:
             return Refused(failed.code, failed.reason, failed.message)
         self._preparation.let_go(order.key)
+        self._outputs.drop(order.key)
         return Done()
 
 

@@ -12,6 +12,7 @@ from kruntimes_core.daemon.instructions import (
     Clear,
     Collect,
     Fill,
+    Follow,
     Forget,
     Handshake,
     Look,
@@ -39,7 +40,7 @@ FAULTS: Final[Mapping[type[OfRun], Callable[[str], Outcome]]] = {
     Clear: Broken,
     Write: Unwritten,
     **{call: lambda message: Refused(Code.INTERNAL, "", message) for call in (Start, Cancel, Forget, Look)},
-    Collect: lambda message: Refused(Code.INTERNAL, "", message),
+    **{call: lambda message: Refused(Code.INTERNAL, "", message) for call in (Follow, Collect)},
 }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -9,9 +10,10 @@ from typing import Final
 from kruntimes.kubeconfig import ClusterAccess
 
 from kruntimes_core.apps.daemon.calls import Calls
+from kruntimes_core.apps.daemon.container_log import ContainerLog
 from kruntimes_core.apps.daemon.driver import Carrier, Driver
 from kruntimes_core.apps.daemon.lease import LeaseKeeper
-from kruntimes_core.apps.daemon.output import Tails
+from kruntimes_core.apps.daemon.output import Outputs
 from kruntimes_core.apps.daemon.preparation import Preparation
 from kruntimes_core.apps.daemon.reports import Reports
 from kruntimes_core.apps.daemon.runs import AssignedRuns
@@ -24,6 +26,7 @@ from kruntimes_core.daemon.instructions import (
     Clear,
     Collect,
     Fill,
+    Follow,
     Forget,
     Look,
     OfRun,
@@ -55,6 +58,7 @@ class Parts:
     runs: AssignedRuns
     lease: LeaseKeeper
     server: RuntimeClient
+    outputs: Outputs
 
     def want_handshake(self) -> None:
         """Shake hands with the server anew."""
@@ -87,10 +91,12 @@ async def _serve(
     settings: Settings, api: Client, server: RuntimeClient, preparation: Preparation, stopping: asyncio.Event
 ) -> None:
     driver = Driver(Daemon(settings.seat, _numbers(settings.lease)), SystemClock())
-    session = Session(server, settings, driver, preparation)
+    # Its own words go to standard error: standard output is for the output of Runs.
+    outputs = Outputs(server, ContainerLog(sys.stdout.fileno()))
+    session = Session(server, settings, driver, preparation, outputs)
     runs = AssignedRuns(api, settings.seat, driver)
     lease = LeaseKeeper(api, settings.seat, settings.lease, driver)
-    parts = Parts(driver, session, runs, lease, server)
+    parts = Parts(driver, session, runs, lease, server, outputs)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(driver.run(parts, _carriers(api, server, preparation, parts))),
@@ -109,10 +115,9 @@ async def _serve(
 def _carriers(
     api: Client, server: RuntimeClient, preparation: Preparation, parts: Parts
 ) -> Mapping[type[OfRun], Carrier]:
-    clock = parts.driver.clock
-    calls = Calls(server, clock, preparation, parts.session.started)
-    tails = Tails(server)
-    reports = Reports(api, clock, tails)
+    clock, outputs = parts.driver.clock, parts.outputs
+    calls = Calls(server, clock, preparation, outputs, parts.session.started)
+    reports = Reports(api, clock, outputs)
     return {
         Fill: preparation.fill,
         Clear: preparation.clear,
@@ -120,7 +125,8 @@ def _carriers(
         Cancel: calls.cancel,
         Look: calls.look,
         Forget: calls.forget,
-        Collect: tails.collect,
+        Follow: outputs.follow,
+        Collect: outputs.collect,
         Write: reports.write,
     }
 

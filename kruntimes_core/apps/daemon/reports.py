@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from kruntimes_core.apps.daemon.output import Tails
+from kruntimes_core.apps.daemon.output import Outputs
 from kruntimes_core.clock import Clock
 from kruntimes_core.daemon.instructions import Outcome, Rejected, Superseded, Unwritten, Write, Written
 from kruntimes_core.kube import writes
@@ -18,10 +18,10 @@ AT_ONCE: Final = 32
 class Reports:
     """The API's side of every Run."""
 
-    def __init__(self, client: Client, clock: Clock, tails: Tails) -> None:
+    def __init__(self, client: Client, clock: Clock, outputs: Outputs) -> None:
         self._client = client
         self._clock = clock
-        self._tails = tails
+        self._outputs = outputs
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def write(self, order: Write) -> Outcome:
@@ -30,11 +30,11 @@ class Reports:
             outcome = await self._write(order)
         last = not isinstance(order.event, Delivered | Started)
         if isinstance(outcome, Superseded) or (last and isinstance(outcome, Written)):
-            self._tails.drop(order.key)
+            self._outputs.drop(order.key)
         return outcome
 
     async def _write(self, order: Write) -> Outcome:
-        event = self._tails.add_to(order.key, order.event)
+        event = self._outputs.add_to(order.key, order.event)
         try:
             version = await writes.write_fenced(self._client, order.run, event, self._clock.now().wall)
         except writes.Superseded:

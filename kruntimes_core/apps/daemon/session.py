@@ -10,6 +10,7 @@ from kruntimes.runtime.v1 import runtime_service_pb2 as wire
 
 from kruntimes_core.apps.daemon.driver import Driver
 from kruntimes_core.apps.daemon.news import ServerNews
+from kruntimes_core.apps.daemon.output import Outputs
 from kruntimes_core.apps.daemon.parameters import BadSchema, Parameters
 from kruntimes_core.apps.daemon.preparation import Preparation
 from kruntimes_core.apps.daemon.settings import Settings
@@ -37,12 +38,18 @@ class Session:
     """The conversation of one daemon with one server, through any number of its processes."""
 
     def __init__(
-        self, client: RuntimeClient, settings: Settings, driver: Driver, preparation: Preparation
+        self,
+        client: RuntimeClient,
+        settings: Settings,
+        driver: Driver,
+        preparation: Preparation,
+        outputs: Outputs,
     ) -> None:
         self._client = client
         self._settings = settings
         self._driver = driver
         self._preparation = preparation
+        self._outputs = outputs
         self.news = ServerNews(driver)
         self.wanted = asyncio.Event()
         self.started = asyncio.Event()
@@ -141,8 +148,9 @@ class Session:
             await asyncio.sleep(self._settings.daemon_timeout / 3)
 
     async def _sweep(self) -> None:
-        """Once it is known what the server holds, and now and then, remove directories that nobody owns."""
+        """Once it is known what the server holds, and now and then, let go of what nobody owns."""
         await self.news.whole.wait()
         while True:
+            self._outputs.keep_only(self.news.keys)
             await self._preparation.sweep(frozenset(map(name_workspace, self.news.keys)))
             await asyncio.sleep(SWEEP_EVERY)

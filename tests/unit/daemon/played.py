@@ -10,6 +10,7 @@ from kruntimes_core.daemon.instructions import (
     Collect,
     Done,
     Fill,
+    Follow,
     Handshake,
     Instruction,
     OfRun,
@@ -49,6 +50,8 @@ class PlayedDaemon:
         self.machine = Daemon(SEAT, settings)
         self.now = at(0.0)
         self.open: list[Instruction] = []
+        # These last as long as their Runs, beside everything else.
+        self.follows: list[Follow] = []
         self._status: ServerStatus | None = None
         self._revision = 0
         self.decides()
@@ -134,7 +137,11 @@ class PlayedDaemon:
 
     def decides(self) -> None:
         """Take the instructions, and see that nothing was left that should have been given out with them."""
-        self.open += self.machine.decide(self.now)
+        for order in self.machine.decide(self.now):
+            if isinstance(order, Follow):
+                self.follows.append(order)
+            else:
+                self.open.append(order)
         assert self.machine.decide(self.now) == []
         if self._status is not None:
             self.machine.server_status(self._status, self.now)
@@ -163,7 +170,10 @@ class PlayedDaemon:
 
     def settles(self, order: OfRun, outcome: Outcome) -> None:
         """Answer this instruction, whatever else is open."""
-        self.open.remove(order)
+        if isinstance(order, Follow):
+            self.follows.remove(order)
+        else:
+            self.open.remove(order)
         self.machine.done(order, outcome, self.now)
         self.decides()
 

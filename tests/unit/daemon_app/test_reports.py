@@ -10,7 +10,8 @@ import grpc
 import pytest
 from kruntimes.runtime.v1 import runtime_service_pb2 as wire
 
-from kruntimes_core.apps.daemon.output import Tails
+from kruntimes_core.apps.daemon.container_log import ContainerLog
+from kruntimes_core.apps.daemon.output import Outputs
 from kruntimes_core.apps.daemon.reports import Reports
 from kruntimes_core.clock import SystemClock
 from kruntimes_core.daemon.instructions import (
@@ -40,6 +41,9 @@ RUN = Run(
     assignment=Assignment("pod", "pod-uid", "i"),
 )
 
+# Where nothing is to be written to a log, nothing can be.
+NO_LOG = ContainerLog(-1)
+
 
 def write(output: Mapping[str, Channel]) -> Write:
     return Write(1, RUN.key, RUN, Succeeded(Ending(exit_code=0, output=output)))
@@ -49,9 +53,9 @@ def ended(output: Mapping[str, Channel]) -> Collect:
     return Collect(1, RUN.key, ServerRun(RUN.key, "i", 3, RunState.SUCCEEDED, output=output))
 
 
-async def report(api: FakeApi, tails: Tails, order: Write) -> Outcome:
+async def report(api: FakeApi, outputs: Outputs, order: Write) -> Outcome:
     async with Client(api.access, "test") as client:
-        return await Reports(client, SystemClock(), tails).write(order)
+        return await Reports(client, SystemClock(), outputs).write(order)
 
 
 def written(api: FakeApi) -> Any:
@@ -80,7 +84,7 @@ async def test_an_answer_of_the_api_is_an_outcome(tmp_path: Path, code: int, wan
     async with FakeApi.started() as api, ScriptedServer().serving(tmp_path) as server:
         api.answers.append(("PATCH", code, object_of(code), {}))
 
-        outcome = await report(api, Tails(server), write({}))
+        outcome = await report(api, Outputs(server, NO_LOG), write({}))
 
     assert isinstance(outcome, want)
 
@@ -90,30 +94,30 @@ async def test_tails_that_the_server_sent_are_written_as_they_are(tmp_path: Path
     output = {"stdout": Channel(2, False, b"hi"), "stderr": Channel()}
     async with FakeApi.started() as api, scripted.serving(tmp_path) as server:
         api.answers.append(("PATCH", 200, object_of(200), {}))
-        tails = Tails(server)
+        outputs = Outputs(server, NO_LOG)
 
-        assert await tails.collect(ended(output)) == Done()
-        await report(api, tails, write(output))
+        assert await outputs.collect(ended(output)) == Done()
+        await report(api, outputs, write(output))
 
     assert written(api)["stdout"] == {"bytes": 2, "truncated": False, "tail": "hi"}
     assert scripted.count("ReadOutput") == 0
 
 
-async def test_tails_that_the_server_left_out_are_read(tmp_path: Path) -> None:
+async def test_small_tails_that_the_server_left_out_are_read_and_need_no_log(tmp_path: Path) -> None:
     scripted = ScriptedServer()
-    chunk = wire.OutputChunk(channel="stdout", offset=5904, data=b"x" * 4096)
+    chunk = wire.OutputChunk(channel="stdout", data=b"x" * 4096)
     scripted.answers["ReadOutput"] = [wire.ReadOutputResponse(chunk=chunk)]
-    output = {"stdout": Channel(10_000, True), "stderr": Channel()}
+    output = {"stdout": Channel(4096), "stderr": Channel()}
     async with FakeApi.started() as api, scripted.serving(tmp_path) as server:
         api.answers.append(("PATCH", 200, object_of(200), {}))
-        tails = Tails(server)
+        outputs = Outputs(server, NO_LOG)
 
-        assert await tails.collect(ended(output)) == Done()
-        await report(api, tails, write(output))
+        assert await outputs.collect(ended(output)) == Done()
+        await report(api, outputs, write(output))
 
     (_, asked) = scripted.asked[0]
-    assert [(cursor.channel, cursor.offset) for cursor in asked.cursors] == [("stdout", 10_000 - 4096)]
-    assert written(api)["stdout"] == {"bytes": 10_000, "truncated": True, "tail": "x" * 4096}
+    assert [(cursor.channel, cursor.offset) for cursor in asked.cursors] == [("stdout", 0)]
+    assert written(api)["stdout"] == {"bytes": 4096, "truncated": False, "tail": "x" * 4096}
 
 
 async def test_tails_are_kept_until_they_are_written(tmp_path: Path) -> None:
@@ -122,16 +126,16 @@ async def test_tails_are_kept_until_they_are_written(tmp_path: Path) -> None:
     scripted.answers["ReadOutput"] = [wire.ReadOutputResponse(chunk=chunk)]
     output = {"stdout": Channel(2)}
     async with FakeApi.started() as api, scripted.serving(tmp_path) as server:
-        tails = Tails(server)
-        await tails.collect(ended(output))
+        outputs = Outputs(server, NO_LOG)
+        await outputs.collect(ended(output))
         for code in (503, 200, 200):
             api.answers.append(("PATCH", code, object_of(code), {}))
 
-        assert isinstance(await report(api, tails, write(output)), Unwritten)
-        assert isinstance(await report(api, tails, write(output)), Written)
+        assert isinstance(await report(api, outputs, write(output)), Unwritten)
+        assert isinstance(await report(api, outputs, write(output)), Written)
         assert written(api)["stdout"]["tail"] == "hi"
 
-        await report(api, tails, write(output))
+        await report(api, outputs, write(output))
         assert written(api)["stdout"]["tail"] == ""
 
 
@@ -139,7 +143,7 @@ async def test_output_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     scripted = ScriptedServer()
     scripted.answers["ReadOutput"] = [grpc.StatusCode.NOT_FOUND]
     async with scripted.serving(tmp_path) as server:
-        outcome = await Tails(server).collect(ended({"stdout": Channel(2)}))
+        outcome = await Outputs(server, NO_LOG).collect(ended({"stdout": Channel(2)}))
 
     assert isinstance(outcome, Refused)
     assert outcome.code is Code.NOT_FOUND

@@ -10,7 +10,9 @@ from kruntimes.runtime.v1 import runtime_service_pb2 as wire
 from kruntimes.runtime.v1 import types_pb2 as types
 from kruntimes.runtime.v1.status_pb2 import ServerStatus as WireStatus
 
+from kruntimes_core.apps.daemon.container_log import ContainerLog
 from kruntimes_core.apps.daemon.driver import Driver
+from kruntimes_core.apps.daemon.output import Outputs
 from kruntimes_core.apps.daemon.preparation import Preparation
 from kruntimes_core.apps.daemon.session import Session
 from kruntimes_core.apps.daemon.settings import Settings
@@ -84,7 +86,8 @@ async def talking(
     preparation = Preparation(Workspaces(str(directory / "workspaces")))
     server.answers.setdefault("GetServerStatus", [wire.GetServerStatusResponse()])
     async with server.serving(directory) as client, asyncio.TaskGroup() as group:
-        session = Session(client, settings, Driver(machine, SystemClock()), preparation)
+        outputs = Outputs(client, ContainerLog(-1))  # nothing is written here
+        session = Session(client, settings, Driver(machine, SystemClock()), preparation, outputs)
         task = group.create_task(session.run())
         session.wanted.set()
         yield session, machine

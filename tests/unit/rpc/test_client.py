@@ -5,10 +5,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+from kruntimes.frames import End, Piece
 from kruntimes.runtime.v1 import runtime_service_pb2 as wire
 from kruntimes.runtime.v1.types_pb2 import RunKey
 
 from kruntimes_core.daemon.server import Code
+from kruntimes_core.model import identity as model
 from kruntimes_core.rpc.client import START_BYTES, RuntimeClient
 from kruntimes_core.rpc.errors import CallFailed
 from tests.unit.scripted_server import ScriptedServer
@@ -80,19 +82,21 @@ async def test_a_watch_gives_up_after_three_missed_heartbeats(scripted: Pair) ->
         await anext(events)
 
 
-async def test_output_is_put_together_by_channel(scripted: Pair) -> None:
+async def test_output_comes_part_by_part(scripted: Pair) -> None:
     server, client = scripted
-    chunks = [("stdout", b"a"), ("stderr", b"x"), ("stdout", b"\xff")]
     server.answers["ReadOutput"] = [
-        wire.ReadOutputResponse(chunk=wire.OutputChunk(channel=channel, data=data))
-        for channel, data in chunks
+        wire.ReadOutputResponse(chunk=wire.OutputChunk(channel="stdout", offset=3, data=b"\xff")),
+        wire.ReadOutputResponse(heartbeat=wire.Heartbeat()),
+        wire.ReadOutputResponse(end=wire.OutputEnd(channel="stdout", total_bytes=9, truncated=True)),
     ]
 
-    output = await client.read_output(
-        RunKey(run_uid="u", attempt=1), [("stdout", 0), ("stderr", 5), ("system", 0)]
-    )
+    parts = client.read_output(model.RunKey("u", 1), [("stdout", 3), ("stderr", 5)], follow=True)
 
-    assert output == {"stdout": b"a\xff", "stderr": b"x", "system": b""}
+    want = [Piece("u", 1, "stdout", 3, b"\xff"), End("u", 1, "stdout", 9, True)]
+    assert [part async for part in parts] == want
+    ((_, asked),) = server.asked
+    assert [(cursor.channel, cursor.offset) for cursor in asked.cursors] == [("stdout", 3), ("stderr", 5)]
+    assert asked.follow
 
 
 async def test_a_server_that_never_listens_is_waited_for_no_longer_than_asked(tmp_path: Path) -> None:
