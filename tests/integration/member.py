@@ -48,15 +48,18 @@ async def until(look: Callable[[], Awaitable[T]], wanted: Callable[[T], bool], w
 class Process:
     """One program of ours, ended with the test."""
 
-    def __init__(self, *argv: str, env: Mapping[str, str] | None = None, log: Path) -> None:
+    def __init__(
+        self, *argv: str, env: Mapping[str, str] | None = None, log: Path, out: Path | None = None
+    ) -> None:
         self.log = log
-        with log.open("ab") as file:
+        # What nobody reads goes to a file: a pipe would fill up.
+        with log.open("ab") as file, (out or log).open("ab") as output:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", *argv],
                 cwd=ROOT,
                 env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=output if out else subprocess.PIPE,
                 stderr=file,
             )
 
@@ -161,7 +164,8 @@ class Place:
 
     def start(self, *argv: str) -> Process:
         """Start one program of the member."""
-        process = Process(*argv, env=self.environment(), log=self.directory / f"{argv[0]}.log")
+        log, out = (self.directory / f"{argv[0]}.{kind}" for kind in ("log", "out"))
+        process = Process(*argv, env=self.environment(), log=log, out=out)
         self.processes.append(process)
         return process
 

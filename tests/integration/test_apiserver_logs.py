@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kruntimes_core.dev.logfiles import put_aside
 from tests.integration.apiserver_process import Api, ServerProcess, connected, serving
 
 pytestmark = pytest.mark.integration
@@ -72,3 +73,20 @@ async def test_a_log_is_followed_until_the_pod_has_ended(api: Api, server: Serve
             file.flush()
             await api.merge(f"{PODS}/followed/status", {"status": {"phase": "Succeeded"}})
             assert await response.content.read() == b"last"
+
+
+async def test_a_log_that_is_put_aside_is_followed_without_a_loss(api: Api, server: ServerProcess) -> None:
+    folder = await make_pod(api, server, "rotated", "c")
+    path = folder / "c.log"
+    path.write_text("first\n")
+    async with api.session.get(f"{api.address}{PODS}/rotated/log?follow=true") as response:
+        assert await response.content.readline() == b"first\n"
+        for number in range(3):
+            with path.open("a") as file:
+                file.write(f"{number} before\n")
+            put_aside(path, 0)
+            with path.open("a") as file:
+                file.write(f"{number} after\n")
+            assert await response.content.readline() == f"{number} before\n".encode()
+            assert await response.content.readline() == f"{number} after\n".encode()
+    assert (await api.get(f"{PODS}/rotated/log")).body == "2 after\n"

@@ -1,6 +1,7 @@
 """A container's log as the kubelet left it on disk; it never writes there."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
@@ -32,13 +33,14 @@ class PodLogs:
             name = pod["metadata"]["name"]
             text = f'container "{container}" in pod "{name}" is waiting to start: ContainerCreating'
             raise ApiError(400, "BadRequest", text)
+        former = _former(path)
         start = await asyncio.to_thread(_start, path, ask.number("tailLines"))
         end = ask.number("limitBytes")
         response = web.StreamResponse(headers=_TEXT)
         await response.prepare(request)
         start = await self._copy(response, path, start, end)
         if ask.flag("follow") and end is None:
-            await self._follow(response, path, start, pod)
+            await self._follow(response, _Place(path, start, former), pod)
         await response.write_eof()
         return response
 
@@ -53,16 +55,40 @@ class PodLogs:
             limit = None if limit is None else limit - len(chunk)
         return start
 
-    async def _follow(self, response: web.StreamResponse, path: Path, start: int, pod: Object) -> None:
+    async def _follow(self, response: web.StreamResponse, place: "_Place", pod: Object) -> None:
         metadata = pod["metadata"]
         while True:  # ends with the Pod; when the client leaves, the request is cancelled
             entry = self._store.get("/pods", (metadata["namespace"], metadata["name"]))
             here = entry is not None and entry.obj["metadata"]["uid"] == metadata["uid"]
             running = here and entry is not None and _runs(entry.obj)
-            start = await self._copy(response, path, start, None)
+            if (former := _former(place.path)) != place.former:
+                # It was put aside and begun anew: first the rest of what it was.
+                await self._copy(response, _aside(place.path), place.start, None)
+                place.start, place.former = 0, former
+            place.start = await self._copy(response, place.path, place.start, None)
             if not running:
                 return
             await asyncio.sleep(_LOOK_EVERY)
+
+
+@dataclass
+class _Place:
+    """Where in a log somebody listens; `former` tells one former self of it from the next."""
+
+    path: Path
+    start: int
+    former: int
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")
+
+
+def _former(path: Path) -> int:
+    try:
+        return _aside(path).stat().st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def _runs(pod: Object) -> bool:
