@@ -13,10 +13,10 @@ from kruntimes_core.model.resources import Amounts, add, fits, subtract
 from kruntimes_core.model.run import Run
 from kruntimes_core.model.runtime import AcceptState
 from tests.simulation.clockwork import Loop, Process
+from tests.simulation.readers import Readers
 
 DAEMON_TIMEOUT = 6.0
 _DAEMON_LOST_GRACE = 2.0
-_SILENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class ServerProcess(Process):
         self._listener: Listener | None = None
         self._stream = 0
         self._last = 0.0
-        self._readers: list[tuple[RunKey, Callable[[], None]]] = []
+        self.readers = Readers(loop)
 
     def born(self) -> None:
         for held in self.held.values():
@@ -156,7 +156,7 @@ class ServerProcess(Process):
         self._listener = None
         for held in self.held.values():
             held.code.on_exit = lambda: None
-        self._end_readers()
+        self.readers.end(Refused(Code.UNAVAILABLE))
         if listener is not None:
             self.loop.after(0.002, lambda: listener.hear("lost", stream))
 
@@ -296,24 +296,13 @@ class ServerProcess(Process):
             held.code.on_exit = lambda: None
             held.code.kill()
             del self.held[key]
-            self._end_readers(key)
+            self.readers.end(Refused(Code.UNAVAILABLE), key)
             self._tell(Forgotten(key))
         return Done()
 
     def follow(self, client: Process, key: RunKey, reply: Callable[[Outcome], None]) -> None:
         """Answer when the Run has no more to say, or when nobody can tell any more."""
-        answered = False
-
-        def answer(outcome: Outcome) -> None:
-            nonlocal answered
-            if not answered:
-                answered = True
-                reply(outcome)
-
-        client.after(_SILENCE, lambda: answer(Refused(Code.DEADLINE_EXCEEDED)))
-        if not self.alive:
-            client.after(0.001, lambda: answer(Refused(Code.UNAVAILABLE)))
-            return
+        answer = self.readers.open(client, reply)
 
         def arrive() -> None:
             self.heard_at = self.loop.now
@@ -321,19 +310,12 @@ class ServerProcess(Process):
             if held is None or held.snapshot.is_terminal:
                 client.after(0.001, lambda: answer(Done() if held else Refused(Code.NOT_FOUND)))
             else:
-                self._readers.append((key, client.callback(lambda: answer(self._said_last(key)))))
+                self.readers.wait(key, client, answer)
 
-        self.after(self.loop.rng.uniform(0.0002, 0.003), arrive)
-
-    def _said_last(self, key: RunKey) -> Outcome:
-        return Done() if key in self.held else Refused(Code.UNAVAILABLE)
-
-    def _end_readers(self, key: RunKey | None = None) -> None:
-        """End those of one Run, or all of them; each hears of it a little later."""
-        for known, end in self._readers:
-            if key in (None, known):
-                self.loop.after(0.002, end)
-        self._readers = [reader for reader in self._readers if key not in (None, reader[0])]
+        if self.alive:
+            self.after(self.loop.rng.uniform(0.0002, 0.003), arrive)
+        else:
+            client.after(0.001, lambda: answer(Refused(Code.UNAVAILABLE)))
 
     # Its own work.
 
@@ -394,7 +376,7 @@ class ServerProcess(Process):
         revision = held.snapshot.revision + 1
         held.snapshot = replace(held.snapshot, revision=revision, **changes)
         if held.snapshot.is_terminal:
-            self._end_readers(held.snapshot.key)
+            self.readers.end(Done(), held.snapshot.key)
         self._tell(held.snapshot)
 
     def _tell(self, event: object) -> None:
