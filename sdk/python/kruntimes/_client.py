@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from kruntimes import _flow
 from kruntimes._errors import NotConfigured, Unreachable
 from kruntimes._follow import Following, News
+from kruntimes._identity import Identity
 from kruntimes._models import Result, Run, RunOptions
-from kruntimes._watch import SharedWatch, Slot
+from kruntimes._watch import SharedWatch, ThreadSlot
 from kruntimes._wire import Flow, Pause, Request, Stream, Transport
 
 if TYPE_CHECKING:
@@ -24,30 +25,16 @@ Objects = list[_flow.Object]
 PATIENCE_SECONDS = 5.0
 
 
-class Handle:
-    """One Run of a client. Its name and namespace are enough to pick it up again, also in another process."""
+class Handle(Identity):
+    """One Run of a client; its `reference` is enough to pick it up again, also in another process."""
 
-    def __init__(self, client: Client, watch: SharedWatch, slot: Slot, found: _flow.Object) -> None:
-        self._client, self._watch, self._slot, self._found = client, watch, slot, found
-
-    @property
-    def name(self) -> str:
-        """The Run's name."""
-        return str(self._found["metadata"]["name"])
-
-    @property
-    def namespace(self) -> str:
-        """The Run's namespace."""
-        return str(self._found["metadata"]["namespace"])
-
-    @property
-    def uid(self) -> str:
-        """What tells this Run from any other that had or will have its name."""
-        return str(self._found["metadata"]["uid"])
+    def __init__(self, client: Client, watch: SharedWatch, slot: ThreadSlot, found: _flow.Object) -> None:
+        super().__init__(found)
+        self._client, self._watch, self._slot = client, watch, slot
 
     def status(self) -> Run:
         """Read the Run as it is now."""
-        return self._client.read(self.name, namespace=self.namespace)
+        return self._client.read(**self.reference)
 
     def wait(self, timeout: float | None = None) -> Run:
         """Wait for the end, however it is; raises WaitTimeout after `timeout` seconds."""
@@ -57,24 +44,21 @@ class Handle:
 
     def result(self, timeout: float | None = None, *, check: bool = True) -> Result:
         """Wait for the result; raises RunFailed and its like for a bad end, unless `check` is False."""
-        result = self.wait(timeout).result
-        if result is None:
-            raise AssertionError("a Run that has ended has a result")
-        error = _flow.error_for(result) if check else None
-        if error is not None:
-            raise error
-        return result
+        return _flow.result_of(self.wait(timeout), check=check)
+
+    def when_settled(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called when `wait` would return at once; maybe by another thread, maybe twice."""
+        self._slot.listeners.append(tell)
+        if self._slot.settled.is_set():
+            tell()
 
     def cancel(self) -> None:
         """Ask for its end; wait() tells when it came."""
-        self._client.cancel(self.name, namespace=self.namespace)
+        self._client.cancel(**self.reference)
 
     def delete(self) -> None:
         """Delete it; a Run under way is stopped."""
-        self._client.delete(self.name, namespace=self.namespace, uid=self.uid)
-
-    def __repr__(self) -> str:
-        return f"Handle({self.namespace}/{self.name})"
+        self._client.delete(**self.reference)
 
 
 class Client:
@@ -96,10 +80,12 @@ class Client:
             transport = HttpTransport(access)
         self.namespace = namespace or (access.namespace if access else "default")
         self._transport = transport
-        self._delays = delays(patience)
+        self._delays = _flow.delays(patience)
         self._mark = os.urandom(5).hex()
         self._watches: dict[tuple[str, str], SharedWatch] = {}
         self._lock = threading.Lock()
+        self._closed = False
+        self._runtimes: set[tuple[str, str]] = set()
 
     def run(self, runtime: str, **options: Unpack[RunOptions]) -> Handle:
         """Create a Run and follow it from the start, so that its result comes at once."""
@@ -109,23 +95,22 @@ class Client:
         """Create a Run that somebody will look after later; it returns when the API server has stored it."""
         return self._create(runtime, options, follow=False)
 
-    def get(self, name: str, *, namespace: str | None = None) -> Handle:
-        """Pick up a Run by its name, whoever made it."""
-        found = self._drive(_flow.get(namespace or self.namespace, name, self._delays))
-        watch = self._watch_of(found["metadata"]["namespace"], {"fieldSelector": f"metadata.name={name}"})
-        return Handle(self, watch, watch.slot(name), found)
+    def get(self, name: str, *, namespace: str | None = None, uid: str = "") -> Handle:
+        """Pick up a Run by its name, whoever made it; with `uid`, only if it still is that one."""
+        found = self._drive(_flow.get(namespace or self.namespace, name, self._delays, uid))
+        known = _flow.reference(found)
+        watch = self._watch_of(known["namespace"], _flow.only(name))
+        return Handle(self, watch, watch.slot(name, known["uid"]), found)
 
-    def read(self, name: str, *, namespace: str | None = None) -> Run:
-        """Read a Run as it is now."""
-        return _flow.read_run(self._drive(_flow.get(namespace or self.namespace, name, self._delays)))
+    def read(self, name: str, *, namespace: str | None = None, uid: str = "") -> Run:
+        """Read a Run as it is now; with `uid`, only if it still is that one."""
+        return _flow.read_run(self._drive(_flow.get(namespace or self.namespace, name, self._delays, uid)))
 
     def list(
         self, *, namespace: str | None = None, runtime: str = "", phase: str = "", selector: str = ""
     ) -> Sequence[Run]:
         """Read the Runs of a namespace; `selector` is a label selector."""
-        wanted = {"spec.runtime": runtime, "status.phase": phase}
-        fields = ",".join(f"{path}={value}" for path, value in wanted.items() if value)
-        query = {key: text for key, text in (("fieldSelector", fields), ("labelSelector", selector)) if text}
+        query = _flow.choose(runtime, phase, selector)
         found, _ = self._list_all(_flow.runs_path(namespace or self.namespace), query)
         return [_flow.read_run(item) for item in found]
 
@@ -140,13 +125,26 @@ class Client:
             raise ValueError(f"there is no channel {channel!r}: stdout and stderr are")
         return b"" if result is None else getattr(result, channel)
 
-    def cancel(self, name: str, *, namespace: str | None = None) -> None:
+    def cancel(self, name: str, *, namespace: str | None = None, uid: str = "") -> None:
         """Ask for the end of a Run; asking twice is no error, nor is asking too late."""
-        self._drive(_flow.cancel(namespace or self.namespace, name, self._delays))
+        self._drive(_flow.cancel(namespace or self.namespace, name, uid, self._delays))
 
     def delete(self, name: str, *, namespace: str | None = None, uid: str = "") -> None:
         """Delete a Run; one under way is stopped. With `uid`, only if it still is that one."""
         self._drive(_flow.delete(namespace or self.namespace, name, uid, self._delays))
+
+    def check_runtime(self, runtime: str, *, namespace: str | None = None) -> None:
+        """Raise NotFound unless there is such a Runtime; asks once for each."""
+        key = (namespace or self.namespace, runtime)
+        if key not in self._runtimes:
+            self._drive(_flow.check_runtime(*key, self._delays))
+            self._runtimes.add(key)
+
+    def keeping_watch(self, namespace: str | None, begin: Callable[[], Iterator[T]]) -> Iterator[T]:
+        """Give what `begin` gives; meanwhile the watch of this client's own Runs goes on by itself."""
+        selector = _flow.own(self._mark)
+        with self._watch_of(namespace or self.namespace, selector).needed():
+            yield from begin()
 
     def ask(self, request: Request) -> _flow.Object:
         """Ask the API server anything else; only what may be asked again without harm."""
@@ -158,6 +156,7 @@ class Client:
 
     def close(self) -> None:
         """End the watches and connections; whoever still waits gets Unreachable."""
+        self._closed = True
         with self._lock:
             watches = list(self._watches.values())
         for watch in watches:
@@ -176,14 +175,14 @@ class Client:
 
     def _create(self, runtime: str, options: RunOptions, *, follow: bool) -> Handle:
         token = os.urandom(5).hex()
-        run = _flow.build_run(runtime, options, token)
-        run["metadata"].setdefault("labels", {})[_flow.CLIENT_LABEL] = self._mark
+        run = _flow.build_run(runtime, options, token, self._mark)
         namespace = options.get("namespace") or self.namespace
-        watch = self._watch_of(namespace, {"labelSelector": f"{_flow.CLIENT_LABEL}={self._mark}"})
+        watch = self._watch_of(namespace, _flow.own(self._mark))
         # Before the Run exists: nothing that the watch hears of it can then be missed.
         slot = watch.slot(run["metadata"]["name"])
         slot.followed = follow
         found = self._drive(_flow.create(namespace, run, token, self._delays))
+        slot.uid = _flow.reference(found)["uid"]
         if follow:
             watch.start(found["metadata"]["resourceVersion"])
         return Handle(self, watch, slot, found)
@@ -194,7 +193,7 @@ class Client:
         if not fresh and not slot.followed:
             # The watch may be past the news of a Run that it did not follow from the beginning.
             slot.followed = True
-            found = self._drive(_flow.get(handle.namespace, handle.name, self._delays))
+            found = self._drive(_flow.get(handle.namespace, handle.name, self._delays, handle.uid))
             slot.take(News(handle.name, found))
         return watch.wait(slot, timeout)
 
@@ -212,6 +211,7 @@ class Client:
 
     def _drive(self, flow: Flow[T]) -> T:
         """Carry out one flow: send its requests, wait its pauses, hand it what went wrong."""
+        _flow.refuse_closed(self._closed)
         try:
             step = next(flow)
             while True:
@@ -238,13 +238,3 @@ def find_access(path: str | os.PathLike[str] | None = None, context: str | None 
         return for_person(path, context)
     except KubeconfigError as error:
         raise NotConfigured(str(error)) from error
-
-
-def delays(patience: float) -> list[float]:
-    """Return the pauses between tries, doubling, that add up to about `patience` seconds."""
-    found: list[float] = []
-    pause = 0.1
-    while sum(found) + pause <= patience:
-        found.append(pause)
-        pause = min(pause * 2, 2.0)
-    return found

@@ -9,8 +9,19 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from kruntimes._errors import RunCancelled, RunError, RunFailed, RunLost, RunTimeout, Unreachable
-from kruntimes._models import Output, Raised, Result, Run, RunOptions, Timings
+from kruntimes._errors import (
+    Forbidden,
+    KruntimesError,
+    NotFound,
+    RunCancelled,
+    RunError,
+    RunFailed,
+    RunLost,
+    RunTimeout,
+    Unreachable,
+    task_failed,
+)
+from kruntimes._models import Output, Raised, Reference, Result, Run, RunOptions, Timings
 from kruntimes._wire import MERGE_PATCH, Flow, Pause, Request, Response, accepted, to_json
 
 GROUP = "/apis/kruntimes.io/v1alpha1"
@@ -26,8 +37,8 @@ LATER = frozenset({429, 500, 502, 503, 504})
 Object = Mapping[str, Any]
 
 
-def build_run(runtime: str, options: RunOptions, token: str) -> dict[str, Any]:
-    """Return the Run object for `options`; `token` makes it this one submission and no other.
+def build_run(runtime: str, options: RunOptions, token: str, mark: str = "") -> dict[str, Any]:
+    """Return the Run object for `options`; `token` makes it this one submission, `mark` this client's.
 
     TypeError for an option that there is not: a Run without the limit that was meant is no small matter.
     """
@@ -36,10 +47,28 @@ def build_run(runtime: str, options: RunOptions, token: str) -> dict[str, Any]:
     metadata: dict[str, Any] = {"name": options.get("name") or f"{runtime}-{token}"}
     if "name" in options:
         metadata["annotations"] = {SUBMISSION: token}
-    if options.get("labels"):
-        metadata["labels"] = dict(options["labels"])
+    labels = {**options.get("labels", {}), **({CLIENT_LABEL: mark} if mark else {})}
+    if labels:
+        metadata["labels"] = labels
     spec = {"runtime": runtime, **_program(options), **_terms(options)}
     return {"apiVersion": API_VERSION, "kind": "Run", "metadata": metadata, "spec": spec}
+
+
+def own(mark: str) -> Mapping[str, str]:
+    """Return the selector of the watch that follows all Runs of one client."""
+    return {"labelSelector": f"{CLIENT_LABEL}={mark}"}
+
+
+def only(name: str) -> Mapping[str, str]:
+    """Return the selector of the watch that follows one Run."""
+    return {"fieldSelector": f"metadata.name={name}"}
+
+
+def choose(runtime: str, phase: str, selector: str) -> dict[str, str]:
+    """Return the query of a list of Runs."""
+    wanted = {"spec.runtime": runtime, "status.phase": phase}
+    fields = ",".join(f"{path}={value}" for path, value in wanted.items() if value)
+    return {key: text for key, text in (("fieldSelector", fields), ("labelSelector", selector)) if text}
 
 
 def _program(options: RunOptions) -> dict[str, Any]:
@@ -103,6 +132,24 @@ def duration(value: str | float) -> str:
     return f"{millis // 1000}s" if millis % 1000 == 0 else f"{millis}ms"
 
 
+def delays(patience: float) -> list[float]:
+    """Return the pauses between tries, doubling, that add up to about `patience` seconds."""
+    found: list[float] = []
+    pause = 0.1
+    while sum(found) + pause <= patience:
+        found.append(pause)
+        pause = min(pause * 2, 2.0)
+    return found
+
+
+def refuse_closed(closed: bool) -> None:
+    """Refuse to work for a client that was closed."""
+    if closed:
+        raise KruntimesError(
+            "this client was closed, with close() or at the end of its block: make another one"
+        )
+
+
 def runs_path(namespace: str, name: str = "") -> str:
     """Return the path of the Runs of a namespace, or of one of them."""
     path = f"{GROUP}/namespaces/{quote(namespace, safe='')}/runs"
@@ -146,9 +193,29 @@ def _persist(request: Request, delays: Sequence[float]) -> Flow[tuple[Response, 
     raise AssertionError("the last round returns or raises")
 
 
-def get(namespace: str, name: str, delays: Sequence[float]) -> Flow[Object]:
-    """Read one Run."""
-    return (yield from ask(Request("GET", runs_path(namespace, name)), delays))
+def get(namespace: str, name: str, delays: Sequence[float], uid: str = "") -> Flow[Object]:
+    """Read one Run; with `uid`, only if it still is that one."""
+    found = yield from ask(Request("GET", runs_path(namespace, name)), delays)
+    if uid not in ("", found["metadata"]["uid"]):
+        raise NotFound(
+            f"the Run {name} that was meant is gone; another one has its name now", 404, "NotFound"
+        )
+    return found
+
+
+def check_runtime(namespace: str, name: str, delays: Sequence[float]) -> Flow[None]:
+    """See that there is such a Runtime: a Run of one that is not there would wait for ever."""
+    path = f"{GROUP}/namespaces/{quote(namespace, safe='')}/runtimes"
+    try:
+        yield from ask(Request("GET", f"{path}/{quote(name, safe='')}"), delays)
+    except Forbidden:
+        return  # who may not look may still submit
+    except NotFound:
+        found, _ = yield from list_all(path, {}, delays)
+        names = ", ".join(sorted(item["metadata"]["name"] for item in found)) or "none"
+        raise NotFound(
+            f"there is no Runtime {name!r} in namespace {namespace!r}; it has: {names}", 404, "NotFound"
+        ) from None
 
 
 def list_all(path: str, query: Mapping[str, str], delays: Sequence[float]) -> Flow[tuple[list[Object], str]]:
@@ -164,9 +231,10 @@ def list_all(path: str, query: Mapping[str, str], delays: Sequence[float]) -> Fl
             return found, str(answer["metadata"].get("resourceVersion") or "")
 
 
-def cancel(namespace: str, name: str, delays: Sequence[float]) -> Flow[Object]:
-    """Ask for the end of a Run; asking twice is no error."""
-    body = to_json({"spec": {"cancelRequested": True}})
+def cancel(namespace: str, name: str, uid: str, delays: Sequence[float]) -> Flow[Object]:
+    """Ask for the end of a Run; asking twice is no error. With `uid`, only if it still is that one."""
+    wish: dict[str, Any] = {"spec": {"cancelRequested": True}}
+    body = to_json(wish | ({"metadata": {"uid": uid}} if uid else {}))
     return (yield from ask(Request("PATCH", runs_path(namespace, name), {}, body, MERGE_PATCH), delays))
 
 
@@ -198,18 +266,55 @@ def read_run(found: Object) -> Run:
     )
 
 
+def reference(found: Object) -> Reference:
+    """Return what is enough to find a Run again, and no other of its name."""
+    metadata = found["metadata"]
+    return {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]}
+
+
+def waits_for(found: Object) -> str:
+    """Return what is known of a Run that has not ended, as the end of a sentence."""
+    status = found.get("status") or {}
+    why = ": ".join(part for part in (status.get("reason"), status.get("message")) if part)
+    return f" (it is {status.get('phase') or 'Pending'}{f', {why}' if why else ''})"
+
+
 def ended(found: Object) -> bool:
     """Tell whether a Run object is in a terminal phase."""
     return (found.get("status") or {}).get("phase") in TERMINAL
+
+
+def result_of(run: Run, *, check: bool) -> Result:
+    """Return the result of a Run that has ended; raises the error it stands for if `check`."""
+    if run.result is None:
+        raise AssertionError("a Run that has ended has a result")
+    error = error_for(run.result) if check else None
+    if error is not None:
+        raise error
+    return run.result
 
 
 def error_for(result: Result) -> RunError | None:
     """Return the error a result stands for, None when it is a good one."""
     if result.succeeded:
         return None
+    message = f"Run {result.name}: {describe(result)}"
+    if result.exception is not None and result.phase == "Failed":
+        return task_failed(f"{message}\n\n{result.exception.trace}".strip(), result)
     kinds: dict[str, type[RunError]] = {"Timeout": RunTimeout, "Cancelled": RunCancelled}
     kind = RunLost if result.reason == "MemberLost" else kinds.get(result.phase, RunFailed)
-    return kind(f"Run {result.name}: {describe(result)}", result)
+    return kind(message, result)
+
+
+def task_value(result: Result) -> Any:
+    """Return the value of a task that ended well."""
+    if not result.has_value:
+        raise RunFailed(
+            f"Run {result.name}: ended without a value: the task left early, as by sys.exit, or its Runtime "
+            "is not one of the server `python`",
+            result,
+        )
+    return result.value
 
 
 def describe(result: Result) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
-from kruntimes._errors import ApiError
+from kruntimes._errors import ApiError, KruntimesError, NotFound, WaitTimeout
+from kruntimes._flow import ended, waits_for
 from kruntimes._wire import Request
 
 # The server ends a watch after this; one that nobody needs any more ends by itself then.
 WATCH_SECONDS = 60
+AGAIN_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 Object = Mapping[str, Any]
 
@@ -69,3 +72,102 @@ class Following:
         missing = self.known - {item.name for item in news}
         self.known = {item.name for item in news}
         return [*news, *(News(name, {}, gone=True) for name in sorted(missing))]
+
+
+class Signal(Protocol):
+    """What is set when there is no more to wait for: an Event, of threads or of a loop."""
+
+    def set(self) -> None:
+        """Wake those who wait."""
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+
+
+S = TypeVar("S", bound=Signal)
+
+
+class Slot(Generic[S]):
+    """What is known of one Run; kept by those who care for it, filled by the watch."""
+
+    def __init__(self, name: str, settled: S) -> None:
+        self.name = name
+        self.uid = ""
+        self.settled = settled
+        self.object: Object | None = None
+        self.error: KruntimesError | None = None
+        self.listeners: list[Callable[[], None]] = []
+        """Called when the slot is settled, maybe from another thread, maybe twice."""
+        self.followed = False
+        """Whether the watch has heard everything there was to hear of this Run."""
+
+    def take(self, news: News) -> None:
+        """Learn news; the end of a Run settles the slot for good, and so does a successor of its name."""
+        if self.settled.is_set():
+            return
+        if news.gone or self._is_another(news.object):
+            self.fail(NotFound(f"Run {self.name} was deleted before its end was seen", 404, "NotFound"))
+            return
+        self.object = news.object
+        if ended(news.object):
+            self._settle()
+
+    def fail(self, error: KruntimesError) -> None:
+        """Tell those who wait that nothing more will be learned."""
+        if not self.settled.is_set():
+            self.error = error
+            self._settle()
+
+    def outcome(self) -> Object:
+        """Return the Run at its end, or raise why it was not seen."""
+        if self.error is not None:
+            raise self.error
+        if self.object is None:
+            raise AssertionError("a settled slot has an object or an error")
+        return self.object
+
+    def late(self, timeout: float | None) -> WaitTimeout:
+        """Return the error of a wait that was over too soon; it tells what the Run waits for."""
+        why = waits_for(self.object) if self.object else ""
+        return WaitTimeout(f"Run {self.name} has not ended within {timeout:g} s{why}; it goes on")
+
+    def _is_another(self, found: Object) -> bool:
+        return self.uid not in ("", found["metadata"]["uid"])
+
+    def _settle(self) -> None:
+        self.settled.set()
+        for tell in self.listeners:
+            tell()
+
+
+class Slots(Generic[S]):
+    """The slots of one watch, for as long as somebody keeps them."""
+
+    def __init__(self, signal: Callable[[], S]) -> None:
+        self._signal = signal
+        self._slots: weakref.WeakValueDictionary[str, Slot[S]] = weakref.WeakValueDictionary()
+
+    def of(self, name: str, uid: str = "") -> Slot[S]:
+        """Return the slot of a Run, from now on filled by whatever the watch hears."""
+        slot = self._slots.get(name)
+        if slot is None or slot.uid not in ("", uid):
+            slot = self._slots[name] = Slot(name, self._signal())
+        slot.uid = slot.uid or uid
+        return slot
+
+    def tell(self, news: Iterable[News]) -> None:
+        """Hand each news to its slot."""
+        for item in news:
+            slot = self._slots.get(item.name)
+            if slot is not None:
+                slot.take(item)
+
+    def fail_all(self, error: KruntimesError) -> None:
+        """Tell all of them that nothing more will be learned."""
+        for slot in list(self._slots.values()):
+            slot.fail(error)
+
+
+def again_after(failures: int) -> float:
+    """Return the seconds to wait after so many failures in a row."""
+    return AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS)) - 1] if failures else 0.0

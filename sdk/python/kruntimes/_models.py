@@ -43,6 +43,35 @@ class RunOptions(TypedDict, total=False):
     labels: Mapping[str, str]
 
 
+class TaskOptions(TypedDict, total=False):
+    """What a task can be given, all of it optional; as for a Run, but for `retries`."""
+
+    namespace: str
+    env: Mapping[str, str]
+    cpu: str | float
+    memory: str | int
+    resources: Mapping[str, str | float]
+    timeout: str | float
+    queue_timeout: str | float
+    grace: int
+    retries: int
+    """How often the task is tried again after it failed; 0 unless said, at most 9."""
+    backoff: str | float
+    retryable_reasons: list[str]
+    priority: int
+    parameters: Mapping[str, Any]
+    ttl: int
+    labels: Mapping[str, str]
+
+
+class Reference(TypedDict):
+    """What a Run is found again by, also by another process: `client.get(**reference)`. Plain texts."""
+
+    name: str
+    namespace: str
+    uid: str
+
+
 class Output(bytes):
     """What is kept of one output channel; `size` counts what was written, `truncated` says if it is more."""
 

@@ -44,7 +44,7 @@ class HttpTransport:
         try:
             return self._exchange(connection, request)
         except BROKEN as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self._access, error) from error
 
     def stream(self, request: Request) -> LineStream:
         """Begin an answer that is read line by line, on a connection of its own."""
@@ -58,7 +58,7 @@ class HttpTransport:
             answer = Response(response.status, response.read())
         except BROKEN as error:
             connection.close()
-            raise self._unreachable(error) from error
+            raise unreachable(self._access, error) from error
         connection.close()
         raise error_of(answer)
 
@@ -73,7 +73,7 @@ class HttpTransport:
         try:
             self._begin(connection, request)
             response = connection.getresponse()
-            answer = Response(response.status, response.read(), _seconds(response.getheader("Retry-After")))
+            answer = Response(response.status, response.read(), seconds(response.getheader("Retry-After")))
         except BaseException:
             connection.close()
             raise
@@ -81,16 +81,9 @@ class HttpTransport:
         return answer
 
     def _begin(self, connection: http.client.HTTPConnection, request: Request) -> None:
-        path = self._target.path.rstrip("/") + request.path
-        if request.query:
-            path += "?" + urlencode(request.query)
-        headers = {"Accept": request.accept, "User-Agent": "kruntimes-sdk"}
-        if request.body is not None:
-            headers["Content-Type"] = request.content_type
-        authorization = self._access.credential.authorization()
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        connection.request(request.method, path, body=request.body, headers=headers)
+        path = self._target.path.rstrip("/") + url_path(request)
+        sent = headers(request, self._access)
+        connection.request(request.method, path, body=request.body, headers=sent)
 
     def _take(self) -> http.client.HTTPConnection | None:
         with self._lock:
@@ -119,13 +112,8 @@ class HttpTransport:
                 connection.sock = self._context.wrap_socket(connection.sock, server_hostname=name)
         except OSError as error:
             connection.close()
-            raise self._unreachable(error) from error
+            raise unreachable(self._access, error) from error
         return connection
-
-    def _unreachable(self, error: Exception) -> Unreachable:
-        where = f"{self._access.server} (from {self._access.origin or 'the given access'})"
-        what = str(error) or type(error).__name__
-        return Unreachable(f"no answer from {where}: {what}; is it running? `krt dev up` starts one here")
 
 
 class LineStream:
@@ -165,5 +153,29 @@ class LineStream:
             self._sock.close()
 
 
-def _seconds(text: str | None) -> float | None:
+def url_path(request: Request) -> str:
+    """Return path and query as they are sent."""
+    return f"{request.path}?{urlencode(request.query)}" if request.query else request.path
+
+
+def headers(request: Request, access: ClusterAccess) -> dict[str, str]:
+    """Return the headers to send, who we are among them."""
+    sent = {"Accept": request.accept, "User-Agent": "kruntimes-sdk"}
+    if request.body is not None:
+        sent["Content-Type"] = request.content_type
+    authorization = access.credential.authorization()
+    if authorization is not None:
+        sent["Authorization"] = authorization
+    return sent
+
+
+def unreachable(access: ClusterAccess, error: Exception) -> Unreachable:
+    """Return our error for one of the network."""
+    where = f"{access.server} (from {access.origin or 'the given access'})"
+    what = str(error) or type(error).__name__
+    return Unreachable(f"no answer from {where}: {what}; is it running? `krt dev up` starts one here")
+
+
+def seconds(text: str | None) -> float | None:
+    """Return the seconds that a Retry-After names."""
     return float(text) if text is not None and text.isdecimal() else None

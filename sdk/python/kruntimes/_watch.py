@@ -5,50 +5,19 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 
-from kruntimes._errors import KruntimesError, NotFound, Unreachable, WaitTimeout
-from kruntimes._flow import Object, ended
-from kruntimes._follow import Following, News
+from kruntimes._errors import KruntimesError, Unreachable
+from kruntimes._flow import Object
+from kruntimes._follow import Following, Slot, Slots, again_after
 from kruntimes._wire import Stream, Transport
 
-AGAIN_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 CLOSE_SECONDS = 5.0
 
 List = Callable[[str, Mapping[str, str]], tuple[list[Object], str]]
 
 
-class Slot:
-    """What is known of one Run; kept by those who care for it, filled by the watch."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.object: Object | None = None
-        self.error: KruntimesError | None = None
-        self.settled = threading.Event()
-        self.followed = False
-        """Whether the watch has heard everything there was to hear of this Run."""
-
-    def take(self, news: News) -> None:
-        """Learn news; the end of a Run settles the slot for good."""
-        if self.settled.is_set():
-            return
-        if news.gone:
-            last = self.object
-            if last is None or not ended(last):
-                self.error = NotFound(f"Run {self.name} was deleted before its end was seen", 404, "NotFound")
-            self.settled.set()
-            return
-        self.object = news.object
-        if ended(news.object):
-            self.settled.set()
-
-    def fail(self, error: KruntimesError) -> None:
-        """Tell those who wait that nothing more will be learned."""
-        if not self.settled.is_set():
-            self.error = error
-            self.settled.set()
+ThreadSlot = Slot[threading.Event]
 
 
 class SharedWatch:
@@ -56,20 +25,17 @@ class SharedWatch:
 
     def __init__(self, transport: Transport, list_all: List, following: Following) -> None:
         self._transport, self._list, self._following = transport, list_all, following
-        self._slots: weakref.WeakValueDictionary[str, Slot] = weakref.WeakValueDictionary()
+        self._slots = Slots(threading.Event)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stream: Stream | None = None
         self._waiting = 0
         self._closed = threading.Event()
 
-    def slot(self, name: str) -> Slot:
+    def slot(self, name: str, uid: str = "") -> ThreadSlot:
         """Return the slot of a Run, from now on filled by whatever the watch hears."""
         with self._lock:
-            slot = self._slots.get(name)
-            if slot is None:
-                slot = self._slots[name] = Slot(name)
-            return slot
+            return self._slots.of(name, uid)
 
     def start(self, position: str) -> bool:
         """See that the watch runs; True when it begins at `position`, False when it is elsewhere already."""
@@ -82,18 +48,14 @@ class SharedWatch:
                 self._thread.start()
             return fresh
 
-    def wait(self, slot: Slot, timeout: float | None) -> Object:
+    def wait(self, slot: ThreadSlot, timeout: float | None) -> Object:
         """Return the Run at its end; raises WaitTimeout when that takes longer than `timeout` seconds."""
-        with self._waits():
+        with self.needed():
             self.start(self._following.position)
             done = slot.settled.wait(timeout)
         if not done:
-            raise WaitTimeout(f"Run {slot.name} has not ended within {timeout:g} s; it goes on")
-        if slot.error is not None:
-            raise slot.error
-        if slot.object is None:
-            raise AssertionError("a settled slot has an object or an error")
-        return slot.object
+            raise slot.late(timeout)
+        return slot.outcome()
 
     def close(self) -> None:
         """End the watch; whoever still waits is told."""
@@ -104,11 +66,11 @@ class SharedWatch:
             stream.close()
         if thread is not None and thread is not threading.current_thread():
             thread.join(CLOSE_SECONDS)
-        for slot in list(self._slots.values()):
-            slot.fail(Unreachable("the client was closed"))
+        self._slots.fail_all(Unreachable("the client was closed"))
 
     @contextlib.contextmanager
-    def _waits(self) -> Iterator[None]:
+    def needed(self) -> Iterator[None]:
+        """Keep it going, once it runs, for as long as the block."""
         with self._lock:
             self._waiting += 1
         try:
@@ -128,17 +90,17 @@ class SharedWatch:
             except Unreachable:
                 failures += 1
             except KruntimesError as error:
-                self._fail_all(error)
+                self._slots.fail_all(error)
             if self._rests():
                 return
             if failures:
-                self._closed.wait(AGAIN_SECONDS[min(failures, len(AGAIN_SECONDS)) - 1])
+                self._closed.wait(again_after(failures))
 
     def _follow_once(self) -> None:
         following = self._following
         if not following.position:
             found, position = self._list(following.path, following.selector)
-            self._tell(following.relisted(found, position))
+            self._slots.tell(following.relisted(found, position))
         stream = self._transport.stream(following.request())
         with self._lock:
             self._stream = stream
@@ -147,21 +109,11 @@ class SharedWatch:
             for line in () if self._closed.is_set() else stream:
                 news = following.feed(line)
                 if news is not None:
-                    self._tell([news])
+                    self._slots.tell([news])
         finally:
             with self._lock:
                 self._stream = None
             stream.close()
-
-    def _tell(self, news: list[News]) -> None:
-        for item in news:
-            slot = self._slots.get(item.name)
-            if slot is not None:
-                slot.take(item)
-
-    def _fail_all(self, error: KruntimesError) -> None:
-        for slot in list(self._slots.values()):
-            slot.fail(error)
 
     def _rests(self) -> bool:
         """End the thread when nobody waits; what comes later is read from where it stopped."""

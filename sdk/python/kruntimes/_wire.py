@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -68,6 +68,19 @@ class Transport(Protocol):
         """Begin a long answer; raises Unreachable, or the ApiError of a refusal."""
 
     def close(self) -> None:
+        """Give back all connections."""
+
+
+class AsyncTransport(Protocol):
+    """The same seam for the asynchronous client."""
+
+    async def send(self, request: Request) -> Response:
+        """Ask once; raises Unreachable when there was no answer."""
+
+    def stream(self, request: Request) -> AsyncGenerator[bytes, None]:
+        """Give a long answer line by line; raises Unreachable, or the ApiError of a refusal."""
+
+    async def close(self) -> None:
         """Give back all connections."""
 
 

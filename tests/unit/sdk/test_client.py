@@ -1,15 +1,20 @@
-"""The client over a transport made of functions: one watch for all, whatever happens to it."""
+"""Both clients over a transport made of functions: one watch for all, whatever happens to it."""
 
+import contextlib
 import json
+import pickle
+import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import kruntimes
 import pytest
 from kruntimes._errors import Unreachable
 from kruntimes._wire import Request, Response
 
+from tests.unit.sdk.bridge import bridged
 from tests.unit.sdk.runs import FakeTransport, answer, line, make_run, refusal
 
 PATIENCE = 5
@@ -53,9 +58,15 @@ def transport(server: Server) -> FakeTransport:
     return FakeTransport(server)
 
 
-@pytest.fixture
-def client(transport: FakeTransport) -> Iterator[kruntimes.Client]:
+@contextmanager
+def threaded(transport: FakeTransport) -> Iterator[kruntimes.Client]:
     with kruntimes.Client(transport=transport) as client:
+        yield client
+
+
+@pytest.fixture(params=[threaded, bridged], ids=["threads", "loop"])
+def client(request: pytest.FixtureRequest, transport: FakeTransport) -> Iterator[kruntimes.Client]:
+    with request.param(transport) as client:
         yield client
 
 
@@ -118,8 +129,11 @@ def test_an_expired_watch_reads_the_list_anew(
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(handle.result, PATIENCE)
         server.end(handle.name)
-        stream.lines.put(line("ERROR", {"code": 410, "message": "too old"}))
-        stream.lines.put(None)
+        while not waiting.done():  # a second time, if it begins to wait only now, from its first version
+            stream.lines.put(line("ERROR", {"code": 410, "message": "too old"}))
+            stream.lines.put(None)
+            with contextlib.suppress(queue.Empty):
+                _, stream = transport.opened.get(timeout=0.1)
         assert waiting.result().succeeded
 
 
@@ -183,9 +197,14 @@ def test_a_run_that_has_ended_needs_no_watch(
 ) -> None:
     server.runs["done"] = make_run("done", "7", "Succeeded", output={"stdout": {"tail": "hi\n"}})
     assert client.result("done", 1).stdout == b"hi\n"
-    assert client.logs("done") == b"hi\n"
-    assert client.logs("done", "stderr") == b""
     assert transport.opened.empty()
+
+
+def test_what_is_kept_of_the_output_is_read(server: Server, transport: FakeTransport) -> None:
+    server.runs["done"] = make_run("done", "7", "Succeeded", output={"stdout": {"tail": "hi\n"}})
+    with kruntimes.Client(transport=transport) as client:
+        assert client.logs("done") == b"hi\n"
+        assert client.logs("done", "stderr") == b""
 
 
 def test_a_closed_client_lets_nobody_wait(client: kruntimes.Client, transport: FakeTransport) -> None:
@@ -217,3 +236,65 @@ def test_a_cancel_is_a_wish(client: kruntimes.Client, server: Server, transport:
     server.runs["a"] = make_run("a")
     client.cancel("a")
     assert json.loads(transport.requests[-1].body or b"") == {"spec": {"cancelRequested": True}}
+
+
+def test_a_handle_is_found_again_by_its_reference(client: kruntimes.Client, server: Server) -> None:
+    handle = client.submit("bash")
+    server.end(handle.name)
+    stored = json.loads(json.dumps(handle.reference))
+    assert client.get(**stored).result(1).succeeded
+
+
+def test_a_successor_of_the_same_name_is_not_taken_for_the_run(
+    client: kruntimes.Client, server: Server, transport: FakeTransport
+) -> None:
+    server.runs["r"] = make_run("r")
+    handle = client.get("r")
+    server.runs["r"] = {**make_run("r"), "metadata": {**make_run("r")["metadata"], "uid": "another"}}
+    with pytest.raises(kruntimes.NotFound, match="another one has its name"):
+        client.get(**handle.reference)
+    with pytest.raises(kruntimes.NotFound, match="another one has its name"):
+        handle.status()
+    handle.cancel()
+    assert json.loads(transport.requests[-1].body or b"")["metadata"] == {"uid": "uid-r"}
+
+
+def test_a_successor_that_the_watch_shows_ends_the_wait(
+    client: kruntimes.Client, server: Server, transport: FakeTransport
+) -> None:
+    server.runs["r"] = make_run("r", "7", "Running")
+    handle = client.get("r")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(handle.result, PATIENCE)
+        _, stream = transport.opened.get(timeout=PATIENCE)
+        other = make_run("r", "12", "Succeeded")
+        other["metadata"]["uid"] = "another"
+        stream.lines.put(line("MODIFIED", other))
+        with pytest.raises(kruntimes.NotFound, match="deleted"):
+            waiting.result()
+
+
+def test_a_wait_that_is_over_tells_what_the_run_waits_for(
+    client: kruntimes.Client, server: Server, transport: FakeTransport
+) -> None:
+    handle = client.run("pyton")
+    _, stream = transport.opened.get(timeout=PATIENCE)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(handle.result, 1)
+        held = make_run(handle.name, "12", "Pending", reason="NoSuchRuntime", message="there is no pyton")
+        stream.lines.put(line("MODIFIED", held))
+        with pytest.raises(kruntimes.WaitTimeout, match=r"it is Pending, NoSuchRuntime: there is no pyton"):
+            waiting.result()
+
+
+def test_a_closed_client_says_so(client: kruntimes.Client) -> None:
+    client.close()
+    with pytest.raises(kruntimes.KruntimesError, match="closed"):
+        client.run("bash")
+
+
+def test_a_handle_says_how_it_travels(client: kruntimes.Client) -> None:
+    handle = client.submit("bash")
+    raw = getattr(handle, "_behind", handle)
+    with pytest.raises(TypeError, match=r"store handle\.reference"):
+        pickle.dumps(raw)

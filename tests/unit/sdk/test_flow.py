@@ -257,7 +257,7 @@ ENDS: dict[str, tuple[dict[str, Any], type[errors.RunError] | None, str]] = {
             "message": "no",
             "exception": {"type": "ValueError"},
         },
-        errors.RunFailed,
+        errors.TaskFailed,
         "failed with exit code 1 (UncaughtException: ValueError: no)",
     ),
     "late": (
@@ -281,7 +281,7 @@ def test_an_end_has_its_error_and_its_words(
     result = flow.read_run(make_run(**status)).result
     assert result is not None
     error = flow.error_for(result)
-    assert (type(error) if error else None) is kind
+    assert isinstance(error, kind or type(None))
     assert flow.describe(result) == words
     assert error is None or error.result is result
 
