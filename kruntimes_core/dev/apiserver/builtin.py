@@ -1,10 +1,11 @@
-"""The built-in kinds: how each is served and what a fresh or changed object gets; it never stores one."""
+"""The built-in kinds: how each is served, and what is refused of one; it never stores an object."""
 
-import base64
+from dataclasses import replace
 from typing import Any
 
+from kruntimes_core.dev.apiserver import event_forms
 from kruntimes_core.dev.apiserver.errors import FieldError
-from kruntimes_core.dev.apiserver.resources import NAME, Column, Object, Resource, Scale
+from kruntimes_core.dev.apiserver.resources import NAME, Column, Form, Object, Resource, Scale
 
 _AGE = Column("Age", "string", "@age")
 _CREATED = Column("Created At", "string", "@created")
@@ -35,6 +36,32 @@ def _plain(group: str, version: str, kind: str, **more: Any) -> Resource:
     settings: dict[str, Any] = {"counts_generations": False, "columns": (NAME, _AGE)} | more
     return Resource(group, version, plural, singular, kind, **settings)
 
+
+def _event_fields(involved: str, reporting: str) -> dict[str, tuple[str, ...]]:
+    """What an Event is selected by, in the words of one of its forms."""
+    fields = {f"{involved}.{key}": ("involvedObject", key) for key in _INVOLVED}
+    return fields | _selectable("reason", "type") | {reporting: ("reportingComponent",)}
+
+
+_EVENT = _plain(
+    "",
+    "v1",
+    "Event",
+    short_names=("ev",),
+    selectable=_event_fields("involvedObject", "reportingComponent"),
+    columns=(
+        Column("Last Seen", "string", "@event-last"),
+        Column("Type", "string", ".type"),
+        Column("Reason", "string", ".reason"),
+        Column("Object", "string", "@event-object"),
+        Column("Subobject", "string", ".involvedObject.fieldPath", priority=1),
+        Column("Source", "string", "@event-source", priority=1),
+        Column("Message", "string", "@event-message"),
+        Column("First Seen", "string", "@event-first", priority=1),
+        Column("Count", "string", "@event-count", priority=1),
+        Column("Name", "string", ".metadata.name", priority=1, format="name"),
+    ),
+)
 
 BUILTIN: tuple[Resource, ...] = (
     _plain(
@@ -83,30 +110,7 @@ BUILTIN: tuple[Resource, ...] = (
         columns=(NAME, Column("Type", "string", ".type"), Column("Data", "integer", "@data-count"), _AGE),
     ),
     _plain("", "v1", "ServiceAccount", short_names=("sa",)),
-    _plain(
-        "",
-        "v1",
-        "Event",
-        short_names=("ev",),
-        selectable=_selectable(
-            *(f"involvedObject.{key}" for key in _INVOLVED),
-            "reason",
-            "reportingComponent",
-            "type",
-        ),
-        columns=(
-            Column("Last Seen", "string", "@event-last"),
-            Column("Type", "string", ".type"),
-            Column("Reason", "string", ".reason"),
-            Column("Object", "string", "@event-object"),
-            Column("Subobject", "string", ".involvedObject.fieldPath", priority=1),
-            Column("Source", "string", "@event-source", priority=1),
-            Column("Message", "string", "@event-message"),
-            Column("First Seen", "string", "@event-first", priority=1),
-            Column("Count", "string", "@event-count", priority=1),
-            Column("Name", "string", ".metadata.name", priority=1, format="name"),
-        ),
-    ),
+    _EVENT,
     Resource(
         *("apps", "v1", "deployments", "deployment", "Deployment"),
         short_names=("deploy",),
@@ -140,6 +144,12 @@ BUILTIN: tuple[Resource, ...] = (
         update_needs_version=True,
         columns=(NAME, _CREATED),
     ),
+    replace(
+        _EVENT,
+        group="events.k8s.io",
+        form=Form(_EVENT, event_forms.to_new, event_forms.to_core),
+        selectable=_event_fields("regarding", "reportingController"),
+    ),
     # Stored and served, without effect: this server has one user and no networks.
     _plain(_RBAC, "v1", "Role", columns=(NAME, _CREATED)),
     _plain(_RBAC, "v1", "RoleBinding", columns=_BINDING),
@@ -154,54 +164,12 @@ BUILTIN: tuple[Resource, ...] = (
     ),
 )
 
-# A field only of the status: what a fresh object of the kind starts with.
-_FRESH_STATUS: dict[str, Object] = {
-    "Pod": {"phase": "Pending"},
-    "Namespace": {"phase": "Active"},
-    "Deployment": {},
-}
-
-
-def fresh(kind: str, obj: Object) -> Object:
-    """The object as it is stored when it is created."""
-    if kind in _FRESH_STATUS:
-        obj = obj | {"status": _FRESH_STATUS[kind]}
-    return defaulted(kind, obj)
-
-
-def defaulted(kind: str, obj: Object) -> Object:
-    """The object with the defaults that this project's own parts and kubectl rely on."""
-    if kind == "Secret":
-        return _secret(obj)
-    spec: Any = obj.get("spec")
-    if not isinstance(spec, dict):
-        return obj | {"spec": {"finalizers": ["kubernetes"]}} if kind == "Namespace" else obj
-    if kind == "Pod":
-        return obj | {"spec": _POD_SPEC | spec}
-    if kind == "Deployment":
-        template = spec.get("template")
-        if isinstance(template, dict) and isinstance(template.get("spec"), dict):
-            spec = spec | {"template": template | {"spec": _POD_SPEC | template["spec"]}}
-        return obj | {"spec": _DEPLOYMENT_SPEC | spec}
-    return obj
-
-
-_POD_SPEC: Object = {"restartPolicy": "Always", "terminationGracePeriodSeconds": 30}
-_DEPLOYMENT_SPEC: Object = {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600}
-
-
-def _secret(obj: Object) -> Object:
-    secret: Object = {"type": "Opaque", **obj}
-    texts = secret.pop("stringData", None)
-    if isinstance(texts, dict):
-        coded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
-        secret["data"] = {**(secret.get("data") or {}), **coded}
-    return secret
-
 
 def faults(kind: str, obj: Object, old: Object | None) -> list[FieldError]:
     """What Kubernetes would refuse and this project's own parts could get wrong."""
     spec: Any = obj.get("spec")
+    if kind == "Event":
+        return _event_faults(obj)
     if kind not in ("Pod", "Deployment"):
         return []
     if not isinstance(spec, dict):
@@ -209,6 +177,17 @@ def faults(kind: str, obj: Object, old: Object | None) -> list[FieldError]:
     if kind == "Pod":
         return _container_faults(spec, "spec")
     return _deployment_faults(spec, (old or {}).get("spec"))
+
+
+def _event_faults(event: Object) -> list[FieldError]:
+    namespace = event_forms.namespace_of(event)
+    if namespace and namespace != event["metadata"].get("namespace"):
+        detail = "does not match event.namespace"
+        return [FieldError("FieldValueInvalid", "involvedObject.namespace", namespace, detail)]
+    if not event.get("eventTime"):
+        return []
+    needed = {"reportingController": "reportingComponent", "action": "action", "reason": "reason"}
+    return [FieldError("FieldValueRequired", shown) for shown, key in needed.items() if not event.get(key)]
 
 
 def _container_faults(spec: Object, path: str) -> list[FieldError]:

@@ -6,6 +6,7 @@ from kruntimes_core.dev.apiserver.resources import Object, Registry, Resource
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+_CUSTOM_VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"]
 _PART_VERBS = ["get", "patch", "update"]
 VERSION: Object = {
     "major": "1",
@@ -76,13 +77,19 @@ def _parts(resource: Resource) -> list[tuple[str, str, Object]]:
     return found
 
 
+def _verbs(resource: Resource) -> list[str]:
+    if resource.custom:
+        return _CUSTOM_VERBS
+    return [verb for verb in _VERBS if resource.kind != "Namespace" or verb != "deletecollection"]
+
+
 def _entries(resource: Resource) -> list[Object]:
     main: Object = {
         "name": resource.plural,
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": _VERBS,
+        "verbs": _verbs(resource),
     }
     if resource.short_names:
         main["shortNames"] = list(resource.short_names)
@@ -131,7 +138,7 @@ def _aggregated(resource: Resource) -> Object:
         "responseKind": own,
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
-        "verbs": _VERBS,
+        "verbs": _verbs(resource),
     }
     if resource.short_names:
         found["shortNames"] = list(resource.short_names)

@@ -60,7 +60,7 @@ class Handlers:
 
     def _place(self, ask: Ask) -> Place:
         assert ask.name is not None
-        return Place(ask.resource, ask.namespace, ask.name)
+        return Place(ask.resource.kept, ask.namespace, ask.name)
 
     def _entry(self, ask: Ask) -> Entry:
         place = self._place(ask)
@@ -92,7 +92,7 @@ class Handlers:
         body = await bodies.read_object(request, resource)
         namespace = _namespace(ask, body)
         warnings = _unknown_fields(ask, body)
-        entry = await self.writes.create(resource, namespace, body, ask.dry_run)
+        entry = await self.writes.create(resource.kept, namespace, resource.stored(body), ask.dry_run)
         return _warned(self._shown(request, ask, entry, 201), warnings)
 
     async def _change(self, request: web.BaseRequest, ask: Ask) -> web.Response:
@@ -105,16 +105,19 @@ class Handlers:
         resource = ask.resource
         if ask.verb == "update":
             body = await bodies.read_object(request, resource)
-            return (lambda _: body), _unknown_fields(ask, body)
+            return (lambda _: resource.stored(body)), _unknown_fields(ask, body)
         kind, content = await bodies.read_patch(request, resource)
         warnings: list[str] = []
 
         def change(old: Object) -> Object:
-            result = patched(kind, old, content)
+            shown = resource.shown(old)
+            result = patched(kind, shown, content)
             if not isinstance(result, dict):
                 raise errors.bad_request("the patched object must be an object")
             warnings.extend(_unknown_fields(ask, result))
-            return result if _same_kind(result, old) else bodies.checked_kind(result, resource)
+            return resource.stored(
+                result if _same_kind(result, shown) else bodies.checked_kind(result, resource)
+            )
 
         return change, warnings
 
@@ -171,13 +174,15 @@ class Handlers:
         found = [e for e in self.store.listing(ask.resource.bucket, ask.namespace) if wanted.includes(e)]
         for entry in found:
             try:
-                await self.writes.delete(Place(ask.resource, ask.namespace, entry.key[1]), options)
+                await self.writes.delete(Place(ask.resource.kept, ask.namespace, entry.key[1]), options)
             except errors.ApiError as error:
                 if error.code != 404:  # another client was first
                     raise
         head = {"apiVersion": ask.resource.api_version, "kind": ask.resource.list_kind}
         version = {"resourceVersion": str(self.store.committed)}
-        return answer(encode(head | {"metadata": version, "items": [entry.obj for entry in found]}))
+        return answer(
+            encode(head | {"metadata": version, "items": [ask.resource.shown(entry.obj) for entry in found]})
+        )
 
 
 def patched(kind: str, old: Object, content: Any) -> Any:

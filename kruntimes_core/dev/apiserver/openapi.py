@@ -1,7 +1,8 @@
-"""The OpenAPI documents that kubectl asks for: addresses and custom schemas; it never validates."""
+"""The OpenAPI documents, made when kubectl asks for one: addresses and schemas; it never validates."""
 
 from typing import Any
 
+from kruntimes_core.dev.apiserver import kinds
 from kruntimes_core.dev.apiserver.resources import Object, Registry, Resource
 
 _INFO = {"title": "kruntimes embedded API server", "version": "v1"}
@@ -27,6 +28,7 @@ def document(registry: Registry, address: str) -> Object | None:
         return None
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
+    known = kinds.read()
     for resource in found:
         base = f"/{address}" + ("/namespaces/{namespace}" if resource.namespaced else "")
         paths[f"{base}/{resource.plural}"] = {"post": _operation(resource, "post")}
@@ -35,11 +37,22 @@ def document(registry: Registry, address: str) -> Object | None:
             "put": _operation(resource, "put"),
             "patch": _operation(resource, "patch"),
         }
-        if resource.schema is not None:
-            kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
-            name = ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
-            schemas[name] = _plain(resource.schema.raw) | {"x-kubernetes-group-version-kind": [kind]}
+        schemas |= _schemas(resource, known)
     return {"openapi": "3.0.0", "info": _INFO, "paths": paths, "components": {"schemas": schemas}}
+
+
+def _schemas(resource: Resource, known: dict[str, Object]) -> dict[str, Object]:
+    """The schema of a resource, with all that it refers to."""
+    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    if resource.schema is None:
+        name = kinds.name_of(resource.group, resource.kind)
+        found = kinds.closure([name], known)
+    else:
+        name = ".".join([*reversed(resource.group.split(".")), resource.version, resource.kind])
+        own = _plain(resource.schema.raw)
+        properties = own.get("properties", {}) | kinds.ENVELOPE
+        found = {name: own | {"properties": properties}} | kinds.closure([kinds.OBJECT_META], known)
+    return found | {name: found[name] | {"x-kubernetes-group-version-kind": [kind]}}
 
 
 def _operation(resource: Resource, verb: str) -> Object:

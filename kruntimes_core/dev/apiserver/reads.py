@@ -32,9 +32,8 @@ def selection(ask: Ask) -> Selection:
 
 def body_of(resource: Resource, entry: Entry) -> bytes:
     """The object's JSON as this version of the resource shows it."""
-    if entry.obj["apiVersion"] == resource.api_version:
-        return entry.raw
-    return encode(entry.obj | {"apiVersion": resource.api_version})
+    shown = resource.shown(entry.obj)
+    return entry.raw if shown is entry.obj else encode(shown)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Which resources are served, and what is particular about each; it never holds an object."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,15 @@ class Scale:
     selector: Path | None = None
 
 
+@dataclass(frozen=True)
+class Form:
+    """Another form in which objects of a resource are served; they are kept in that resource's own."""
+
+    kept: "Resource"
+    shown: Callable[[Object], Object]
+    stored: Callable[[Object], Object]
+
+
 @dataclass(frozen=True, eq=False)
 class Resource:
     """One served resource of one version."""
@@ -58,6 +67,7 @@ class Resource:
     update_needs_version: bool = False
     custom: bool = False
     schema: "Schema | None" = None
+    form: Form | None = None
 
     @property
     def api_version(self) -> str:
@@ -67,7 +77,22 @@ class Resource:
     @property
     def bucket(self) -> str:
         """Where the objects are kept, the same for all versions."""
-        return f"{self.group}/{self.plural}"
+        return f"{self.kept.group}/{self.plural}"
+
+    @property
+    def kept(self) -> "Resource":
+        """The resource in whose form the objects are kept: itself, as a rule."""
+        return self.form.kept if self.form else self
+
+    def shown(self, obj: Object) -> Object:
+        """An object that is kept, as this resource shows it."""
+        if self.form is not None:
+            return self.form.shown(obj)
+        return obj if obj["apiVersion"] == self.api_version else obj | {"apiVersion": self.api_version}
+
+    def stored(self, obj: Object) -> Object:
+        """An object of this resource's form, as it is kept."""
+        return self.form.stored(obj) if self.form else obj
 
     @property
     def list_kind(self) -> str:

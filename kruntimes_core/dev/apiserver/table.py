@@ -48,7 +48,7 @@ def _row(resource: Resource, entry: Entry, look: Look) -> Object:
     cells = [cell(column, entry.obj, look.now) for column in resource.columns]
     row: dict[str, Any] = {"cells": cells}
     if look.part == "Object":
-        row["object"] = entry.obj
+        row["object"] = resource.shown(entry.obj)
     elif look.part == "Metadata":
         envelope = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
         row["object"] = envelope | {"metadata": entry.obj["metadata"]}

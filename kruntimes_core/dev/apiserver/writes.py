@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kruntimes_core.clock import Clock
-from kruntimes_core.dev.apiserver import builtin, definitions, errors, objects
+from kruntimes_core.dev.apiserver import builtin, defaults, definitions, errors, objects
 from kruntimes_core.dev.apiserver.commits import Commits
 from kruntimes_core.dev.apiserver.errors import ApiError, FieldError
 from kruntimes_core.dev.apiserver.resources import Object, Registry, Resource
@@ -80,7 +80,7 @@ class Writes:
             obj = (
                 definitions.established(obj, self._time())
                 if definitions.is_crd(resource)
-                else builtin.fresh(resource.kind, obj)
+                else defaults.fresh(resource.kind, obj)
             )
         obj = self._judged(place, obj, None)
         if self._store.latest(resource.bucket, place.key) is not None:
@@ -125,7 +125,7 @@ class Writes:
         else:
             new = objects.changed(resource, old, wanted)
             if not resource.custom:
-                new = builtin.defaulted(resource.kind, new)
+                new = defaults.defaulted(resource.kind, new)
         new = self._judged(place, new, old)
         new = objects.counted(resource, old, new)
         if new == old:
