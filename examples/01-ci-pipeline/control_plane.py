@@ -31,7 +31,7 @@ def control_plane(folder: Path) -> Iterator[Path]:
             raise NotUp(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
     try:
-        krt("dev", "up", "--detach", "--replicas", "2", "--slots", "4")
+        krt("dev", "up", "--detach", "--runtimes", "bash", "--replicas", "2", "--slots", "4")
         yield data / "kubeconfig"
     except BaseException:
         show_logs(data)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kruntimes_core.dev.defaults import NAMES
+
 if TYPE_CHECKING:
     from kruntimes_core.dev.layout import Layout
     from kruntimes_core.dev.reports import News
@@ -17,12 +19,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `krt dev`."""
     parser.add_argument("action", choices=("up", "down", "status", "reset"), help="what to do")
     parser.add_argument("--data", type=Path, metavar="DIR", help="directory that holds everything")
-    parser.add_argument("--detach", action="store_true", help="up: return when the default Runtime is ready")
+    parser.add_argument(
+        "--detach", action="store_true", help="up: return when the default Runtimes are ready"
+    )
     parser.add_argument(
         "--port", type=between(0, 65535), default=0, help="up: port of the API server on 127.0.0.1"
     )
     parser.add_argument(
-        "--replicas", type=between(0, 100), metavar="N", help="up: members of the Runtime bash (default: 1)"
+        "--runtimes",
+        type=languages,
+        metavar="NAMES",
+        help=f"up: default Runtimes, comma-separated (default: {','.join(NAMES)})",
+    )
+    parser.add_argument(
+        "--replicas", type=between(0, 100), metavar="N", help="up: members of each of them (default: 1)"
     )
     parser.add_argument(
         "--slots", type=between(1, 1000), metavar="N", help="up: Runs at once in each member (default: 4)"
@@ -38,6 +48,17 @@ def between(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def languages(text: str) -> tuple[str, ...]:
+    """Read the names of default Runtimes, and refuse one that there is not."""
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in NAMES:
+            raise argparse.ArgumentTypeError(
+                f"there is no default Runtime {name!r}; choose of {', '.join(NAMES)}"
+            )
+    return names
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 def _up(args: argparse.Namespace, layout: "Layout") -> int:
     from kruntimes_core.cli.failures import UsageError
     from kruntimes_core.cli.output import warn
-    from kruntimes_core.dev.defaults import PoolSize
+    from kruntimes_core.dev.defaults import Defaults, PoolSize
     from kruntimes_core.dev.ownlock import holder
     from kruntimes_core.dev.start_stop import Wanted, started, stop
 
@@ -76,12 +97,13 @@ def _up(args: argparse.Namespace, layout: "Layout") -> int:
     if pid is not None:
         warn(f"already running on {layout.data} (pid {pid}); `krt dev down` ends it")
         return 0 if args.detach else 1
-    wanted = Wanted(args.port, PoolSize(args.replicas, args.slots), args.detach)
+    defaults = Defaults(args.runtimes or NAMES, PoolSize(args.replicas, args.slots))
+    wanted = Wanted(args.port, defaults, args.detach)
     with started(layout, wanted) as news:
         try:
             return _follow(args, layout, news)
         except TimeoutError:
-            warn(f"the default Runtime is not ready yet; see `krt dev status` and {layout.logs}")
+            warn(f"the default Runtimes are not ready yet; see `krt dev status` and {layout.logs}")
             return 1
         except KeyboardInterrupt:
             print("\nending", flush=True)

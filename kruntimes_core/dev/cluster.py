@@ -9,7 +9,7 @@ from kruntimes.kubeconfig import ClusterAccess
 
 from kruntimes_core.clock import SystemClock
 from kruntimes_core.dev.components import Keeper
-from kruntimes_core.dev.defaults import PoolSize
+from kruntimes_core.dev.defaults import Defaults
 from kruntimes_core.dev.deployments import DeploymentController
 from kruntimes_core.dev.garbage import GarbageCollector
 from kruntimes_core.dev.isolation import find_wrapper
@@ -39,7 +39,7 @@ class Ground:
     lock: IO[str]
     spawner: Spawner
     reports: Reports
-    size: PoolSize
+    defaults: Defaults
 
 
 async def run_cluster(
@@ -50,7 +50,7 @@ async def run_cluster(
     ground.reports.say(Topic.PROGRESS, how_pods_run(machine))
     async with Client(access, "kruntimes-dev") as client, asyncio.TaskGroup() as group:
         kubelet = Kubelet(client, access, machine)
-        runtimes = RuntimeReporter(client, ground.size, ground.reports)
+        runtimes = RuntimeReporter(client, ground.defaults, ground.reports)
         parts = (kubelet, DeploymentController(client), GarbageCollector(client), runtimes)
         keepers = [group.create_task(keeper.run()) for keeper in (api, *programs)]
         followers = [group.create_task(part.run()) for part in parts]

@@ -10,7 +10,7 @@ from typing import IO
 from kruntimes_core.clock import SystemClock
 from kruntimes_core.dev.api_start import choose_port, wait_for_api
 from kruntimes_core.dev.components import Component, Keeper
-from kruntimes_core.dev.defaults import PoolSize
+from kruntimes_core.dev.defaults import Defaults
 from kruntimes_core.dev.layout import Layout
 from kruntimes_core.dev.leftovers import sweep_processes, sweep_sockets
 from kruntimes_core.dev.processes import Spawner
@@ -36,7 +36,7 @@ class Options:
     """What `krt dev up` was asked for."""
 
     port: int
-    size: PoolSize
+    defaults: Defaults
 
 
 class ControlPlane:
@@ -73,7 +73,7 @@ class ControlPlane:
         self._reports.say(Topic.PROGRESS, f"API server at {access.server}")
         await clear_former_life(access, SystemClock().now().wall)
         programs = [self._keeper(component) for component in PROGRAMS]
-        ground = Ground(self._layout, self._lock, self._spawner, self._reports, self._options.size)
+        ground = Ground(self._layout, self._lock, self._spawner, self._reports, self._options.defaults)
         await run_cluster(ground, access, api, programs, self._stop)
 
     def _prepare(self) -> None:

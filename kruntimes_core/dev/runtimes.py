@@ -1,10 +1,11 @@
-"""The Runtimes as the dev process sees them: makes the default one, and tells how many members are ready."""
+"""The Runtimes as the dev process sees them: makes the default ones, and tells how many members are ready."""
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Sequence
 
-from kruntimes_core.dev.defaults import PoolSize, bash_runtime, resized
+from kruntimes_core.dev.defaults import NAMESPACE, Defaults, default_runtime, find_languages, resized
 from kruntimes_core.dev.objects import Whole, read_whole
 from kruntimes_core.dev.reports import Reports, Topic
 from kruntimes_core.kube import kinds
@@ -21,33 +22,37 @@ log = logging.getLogger(__name__)
 class RuntimeReporter:
     """Follows the Runtimes and reports each change of their readiness once."""
 
-    def __init__(self, client: Client, size: PoolSize, reports: Reports) -> None:
-        self._client, self._size, self._reports = client, size, reports
-        self._default = bash_runtime(size)
+    def __init__(self, client: Client, defaults: Defaults, reports: Reports) -> None:
+        self._client, self._size, self._reports = client, defaults.size, reports
+        self._names, self._missing = find_languages(defaults.names, lambda name: bool(shutil.which(name)))
+        # Default Runtimes that were not whole yet since this process began.
+        self._awaited = set(self._names)
         self._told: dict[str, str] = {}
 
     async def run(self) -> None:
         """Work until cancelled."""
+        for sentence in self._missing:
+            self._reports.say(Topic.PROGRESS, sentence)
         reflector: Reflector[Whole] = Reflector(
             self._client, Selection(kinds.RUNTIME), read_whole, self._take
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(reflector.run())
-            group.create_task(self._ensure_default())
+            for name in self._names:
+                group.create_task(self._ensure(name))
 
-    async def _ensure_default(self) -> None:
-        """See that the default Runtime exists, in the wanted size."""
-        metadata = self._default["metadata"]
-        ref = kinds.RUNTIME.named(metadata["namespace"], metadata["name"])
+    async def _ensure(self, name: str) -> None:
+        """See that a default Runtime exists, in the wanted size."""
+        ref = kinds.RUNTIME.named(NAMESPACE, name)
         while True:
             try:
-                await self._client.create(kinds.RUNTIME, ref.namespace, self._default)
+                await self._client.create(kinds.RUNTIME, NAMESPACE, default_runtime(name, self._size))
                 return
             except AlreadyExists:
                 if await self._resize(ref):
                     return
             except ApiError as error:
-                log.warning("cannot create the Runtime %s yet: %s", ref.name, error)
+                log.warning("cannot create the Runtime %s yet: %s", name, error)
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _resize(self, ref: kinds.Ref) -> bool:
@@ -73,5 +78,7 @@ class RuntimeReporter:
         if self._told.get(runtime.uid) == text:
             return
         self._told[runtime.uid] = text
-        whole = ready >= wanted and runtime.name == self._default["metadata"]["name"]
-        self._reports.say(Topic.READY if whole else Topic.PROGRESS, text)
+        whole = ready >= wanted and runtime.namespace == NAMESPACE and runtime.name in self._names
+        if whole:
+            self._awaited.discard(runtime.name)
+        self._reports.say(Topic.READY if whole and not self._awaited else Topic.PROGRESS, text)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kruntimes_core.dev.defaults import PoolSize
+from kruntimes_core.dev.defaults import Defaults
 from kruntimes_core.dev.layout import Layout, layout_of
 from kruntimes_core.dev.leftovers import sweep_processes, sweep_sockets
 from kruntimes_core.dev.ownlock import holder
@@ -36,7 +36,7 @@ class Wanted:
     """What to start."""
 
     port: int = 0
-    size: PoolSize = field(default_factory=PoolSize)
+    defaults: Defaults = field(default_factory=Defaults)
     detach: bool = False
 
 
@@ -69,7 +69,9 @@ def started(layout: Layout, wanted: Wanted) -> Iterator[Iterator[News]]:
     sockets = layout.sockets.parent
     argv = [sys.executable, "-m", "kruntimes_core.dev", "--data", str(layout.data), "--sockets", str(sockets)]
     argv += ["--port", str(wanted.port), "--report-to", str(writing)]
-    for name, value in (("--replicas", wanted.size.replicas), ("--slots", wanted.size.slots)):
+    argv += ["--runtimes", ",".join(wanted.defaults.names)]
+    size = wanted.defaults.size
+    for name, value in (("--replicas", size.replicas), ("--slots", size.slots)):
         argv += [] if value is None else [name, str(value)]
     with layout.log("dev").open("ab") as log, os.fdopen(reading, "rb") as pipe:
         subprocess.Popen(

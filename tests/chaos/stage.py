@@ -134,7 +134,19 @@ class Stage:
 
     async def up(self) -> None:
         """Start the control plane, again if need be, on the same data."""
-        await krt("dev", "up", "--detach", "--data", str(self.data), "--replicas", "2", "--slots", "32")
+        await krt(
+            "dev",
+            "up",
+            "--detach",
+            "--data",
+            str(self.data),
+            "--runtimes",
+            "bash",
+            "--replicas",
+            "2",
+            "--slots",
+            "32",
+        )
 
 
 async def krt(*arguments: str) -> None:
@@ -156,7 +168,19 @@ class Theatre:
     async def __aenter__(self) -> Stage:
         data = self._home / "data"
         (self._home / "marks").mkdir(mode=0o777)
-        await krt("dev", "up", "--detach", "--data", str(data), "--replicas", "2", "--slots", "32")
+        await krt(
+            "dev",
+            "up",
+            "--detach",
+            "--data",
+            str(data),
+            "--runtimes",
+            "bash",
+            "--replicas",
+            "2",
+            "--slots",
+            "32",
+        )
         self._client = await Client(from_files([data / "kubeconfig"]), "chaos").__aenter__()
         observer = Observer(self._client)
         self._watching = asyncio.create_task(observer.run())

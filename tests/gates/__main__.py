@@ -16,6 +16,7 @@ TYPED: Final = (
     "tests",
     "examples/01-ci-pipeline",
     "examples/02-runtime-server",
+    "examples/03-python-run",
 )
 
 # Cheapest first, so that the commonest slip is seen at once.

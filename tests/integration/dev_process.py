@@ -113,7 +113,7 @@ def dev_in(data: Path) -> Iterator[Dev]:
 @contextmanager
 def foreground(dev: Dev, *options: str) -> Iterator["subprocess.Popen[str]"]:
     """`krt dev up` as at a terminal: the block begins when the API answers, Ctrl-C follows it."""
-    command = [*KRT, "dev", "up", "--data", str(dev.layout.data), *options]
+    command = [*KRT, "dev", "up", "--data", str(dev.layout.data), "--runtimes", "bash", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout is not None

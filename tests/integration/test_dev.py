@@ -77,7 +77,7 @@ def test_another_up_goes_on_where_the_first_was(dev: Dev) -> None:
 
 
 def test_another_up_calls_only_members_of_its_own_life_ready(dev: Dev) -> None:
-    up = ("dev", "up", "--detach", "--data", str(dev.layout.data), "--replicas", "1")
+    up = ("dev", "up", "--detach", "--data", str(dev.layout.data), "--runtimes", "bash", "--replicas", "1")
     krt(*up)
     [former] = ready_instances(dev)
     dev.kill()

@@ -1,5 +1,6 @@
 """The SDK against the whole path: API server, scheduler, daemon and bash, as a user meets them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -19,12 +20,19 @@ from tests.integration.dev_process import Dev, dev_in, eventually, krt
 pytestmark = [pytest.mark.integration]
 
 BOUND = 60.0
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "03-python-run" / "run.py"
 
 
 @pytest.fixture(scope="module")
 def dev() -> Iterator[Dev]:
     with tempfile.TemporaryDirectory(prefix="krt-test-") as home, dev_in(Path(home) / "data") as dev:
         krt("dev", "up", "--detach", "--data", str(dev.layout.data), "--slots", "8")
+        # It returned when every default Runtime was ready, and not before.
+        found = krt("get", "runtimes", "-o", "json", "--kubeconfig", str(dev.layout.kubeconfig)).stdout
+        ready = {
+            item["metadata"]["name"]: item["status"]["readyReplicas"] for item in json.loads(found)["items"]
+        }
+        assert ready == {"bash": 1, "python": 1}
         yield dev
         krt("dev", "down", "--data", str(dev.layout.data))
         assert dev.traces() == []
@@ -54,6 +62,52 @@ def test_a_value_comes_back_as_the_program_left_it(client: kruntimes.Client) -> 
     assert client.run("bash", source=script, args=["7"]).result(BOUND, check=False).value == value
     none = client.run("bash", args=["true"]).result(BOUND)
     assert (none.value, none.has_value, none.exception) == (None, False, None)
+
+
+def test_an_exception_comes_back_with_its_trace(client: kruntimes.Client) -> None:
+    source = "def f(text):\n    return [text, int(text)]"
+    good = client.run("python", source=source, entrypoint=":f", args=["7"]).result(BOUND)
+    assert (good.value, good.exception) == (["7", 7], None)
+    with pytest.raises(kruntimes.RunFailed, match="UncaughtException: ValueError: invalid literal") as caught:
+        client.run("python", source=source, entrypoint=":f", args=["x"]).result(BOUND)
+    result = caught.value.result
+    assert (result.exit_code, result.reason, result.has_value) == (1, "UncaughtException", False)
+    assert result.exception is not None
+    assert (result.exception.type, result.exception.message) == ("ValueError", result.message)
+    assert result.exception.trace == result.stderr.text
+    assert "line 2, in f" in result.exception.trace
+
+
+def test_a_giant_exception_and_a_source_that_does_not_load_are_stored_too(client: kruntimes.Client) -> None:
+    giant = client.run("python", source="raise ValueError('\u00e9\\udc80' * 10**6)").result(
+        BOUND, check=False
+    )
+    assert giant.exception is not None
+    # Half a character is shown as the replacement character: five bytes for each pair, and 4 KiB in all.
+    assert giant.exception.message == "\u00e9\ufffd" * (4096 // 5)
+    assert len(giant.exception.trace) == 8192
+    bad = client.run("python", source="def (", max_attempts=3).result(BOUND, check=False)
+    assert (bad.reason, bad.attempt) == ("SourceInvalid", 1)
+    assert bad.exception is not None
+    assert bad.exception.type == "SyntaxError"
+
+
+def test_an_exception_is_tried_again_where_the_policy_says_so(client: kruntimes.Client) -> None:
+    source = "import os\nif os.environ['KRUNTIMES_ATTEMPT'] == '1': raise OSError\nprint('well')"
+    options = RunOptions(source=source, max_attempts=2, retryable_reasons=["UncaughtException"])
+    result = client.run("python", **options).result(BOUND)
+    assert (result.attempt, result.stdout, result.exception) == (2, b"well\n", None)
+
+
+def test_the_example_of_a_python_function_does_what_it_says(dev: Dev) -> None:
+    environment = {**os.environ, "KUBECONFIG": str(dev.layout.kubeconfig)}
+    done = subprocess.run(
+        [sys.executable, EXAMPLE], env=environment, capture_output=True, text=True, check=True, timeout=BOUND
+    )
+    value, exception, *trace = done.stdout.splitlines()
+    assert value == "value: {'to': 2, 'be': 2, 'or': 1, 'not': 1}"
+    assert exception == "exception: ValueError - there are no words to count"
+    assert trace[0] == "Traceback (most recent call last):"
 
 
 def test_the_receipt_is_whole_and_in_order(client: kruntimes.Client) -> None:

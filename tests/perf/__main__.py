@@ -61,7 +61,9 @@ class Plane:
 async def control_plane(data: Path) -> AsyncIterator[float]:
     """Start a control plane with a pool of two members; gives the seconds until it was ready."""
     began = time.perf_counter()
-    await krt("dev", "up", "--detach", "--data", str(data), "--replicas", "2", "--slots", "32")
+    await krt(
+        "dev", "up", "--detach", "--data", str(data), "--runtimes", "bash", "--replicas", "2", "--slots", "32"
+    )
     try:
         yield time.perf_counter() - began
     finally:

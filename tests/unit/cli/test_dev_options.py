@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from kruntimes_core.cli.dev import between
+from kruntimes_core.cli.dev import between, languages
 
 
 @pytest.mark.parametrize("text", ["-1", "65536", "1.5", "", "many", "²"])
@@ -15,3 +15,13 @@ def test_a_number_out_of_bounds_is_refused(text: str) -> None:
 
 def test_both_bounds_are_within() -> None:
     assert [between(1, 9)(text) for text in ("1", "9")] == [1, 9]
+
+
+def test_the_names_of_runtimes_are_read() -> None:
+    assert languages("python, bash") == ("python", "bash")
+
+
+@pytest.mark.parametrize("text", ["", "bash,", "cobol", "bash;python"])
+def test_a_runtime_that_there_is_not_is_refused_by_name(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="choose of bash, python"):
+        languages(text)

@@ -1,9 +1,12 @@
 """Paths of a data directory; those of sockets are always short enough."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 from kruntimes_core.dev.backoff import DELAYS, STEADY_SECONDS, Backoff
-from kruntimes_core.dev.defaults import PoolSize, bash_runtime, resized
+from kruntimes_core.dev.defaults import LANGUAGES, NAMES, PoolSize, default_runtime, find_languages, resized
 from kruntimes_core.dev.layout import SOCKET_PATH_LIMIT, layout_of
 
 UID = "1afbbe2d-921f-47d5-b36b-e89c37bbe5ad"
@@ -44,9 +47,29 @@ def test_a_program_that_keeps_ending_waits_longer_and_a_steady_one_starts_anew()
     assert backoff.after(STEADY_SECONDS).delay == 0.0
 
 
-def test_the_default_runtime_has_the_wanted_size() -> None:
-    spec = bash_runtime(PoolSize(replicas=2, slots=3))["spec"]
+def test_a_default_runtime_has_the_wanted_size() -> None:
+    spec = default_runtime("python", PoolSize(replicas=2, slots=3))["spec"]
     assert (spec["replicas"], spec["capacity"]["resources"]) == (2, {"runs": 3})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_server_of_a_default_runtime_exists(name: str) -> None:
+    runtime = default_runtime(name, PoolSize())
+    *_, module = runtime["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert runtime["metadata"]["name"] == name
+    assert find_spec(f"{module}.__main__") is not None
+
+
+def test_a_language_without_its_toolchain_is_left_out_and_named_with_what_gets_it() -> None:
+    assert find_languages(NAMES, lambda _: True) == (list(NAMES), [])
+    found, [sentence] = find_languages(NAMES, lambda program: program != "bash")
+    assert found == [name for name in NAMES if name != "bash"]
+    assert LANGUAGES[0].install in sentence
+
+
+def test_only_the_languages_that_were_named_are_served() -> None:
+    assert find_languages(["python"], lambda _: True) == (["python"], [])
+    assert find_languages([], lambda _: False) == ([], [])
 
 
 def test_only_what_was_asked_for_is_changed() -> None:
