@@ -4,7 +4,10 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from yaml import YAMLError
 
 HELP = "create the objects of a manifest, or change them to what it says"
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -65,13 +68,18 @@ def read_manifests(path: str) -> Iterator[dict[str, Any]]:
         try:
             documents = list(yaml.safe_load_all(text))
         except yaml.YAMLError as error:
-            raise UsageError(f"{name} is not YAML: {error}") from error
+            raise UsageError(f"{name} is not YAML: {_place(error)}\nmend it there") from error
         for document in documents:
             if document is None:
                 continue
             if not isinstance(document, dict) or not (document.get("metadata") or {}).get("name"):
                 raise UsageError(f"{name}: an object needs apiVersion, kind and metadata.name")
             yield document
+
+
+def _place(error: "YAMLError") -> str:
+    """Return where reading stopped and why, in one line."""
+    return " ".join(str(error).split())
 
 
 def _texts(path: str) -> Iterator[tuple[str, str]]:

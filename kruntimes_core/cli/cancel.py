@@ -1,6 +1,7 @@
 """krt cancel: asks for the end of Runs."""
 
 import argparse
+from typing import Any
 
 HELP = "ask for the end of Runs"
 
@@ -13,9 +14,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ask; `krt wait` tells when the end has come."""
     from kruntimes_core.cli.connect import connect
+    from kruntimes_core.cli.resources import run_name
 
     with connect(args) as client:
-        for name in args.names:
-            client.cancel(name)
-            print(f"run.kruntimes.io/{name} is asked to end")
+        for name in map(run_name, args.names):
+            print(f"run.kruntimes.io/{name} {_cancel(client, name)}")
     return 0
+
+
+def _cancel(client: Any, name: str) -> str:
+    found = client.read(name)
+    if found.result is not None:
+        return f"has ended already: {found.phase}"
+    if found.object["spec"].get("cancelRequested"):
+        return "was asked to end before; `krt wait` tells when it does"
+    client.cancel(name)
+    return "is asked to end"

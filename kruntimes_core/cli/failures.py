@@ -7,12 +7,25 @@ class UsageError(Exception):
 
 def explain(error: BaseException) -> str:
     """Return one or two lines about an error."""
+    from kruntimes_core.cli.remedies import remedy
+
+    first, *more = _text(error).splitlines()
+    second = remedy(error) or (more[0] if more else "")
+    return f"{first}\n{second}" if second else first
+
+
+def _text(error: BaseException) -> str:
+    from kruntimes import Refused
+
     text = str(error).strip() or type(error).__name__
     if isinstance(error, OSError) and error.filename:
-        text = f"{error.filename}: {error.strerror}"
-    elif _is_surprise(error):
-        text = f"{type(error).__name__}: {text}\nthis should not happen; --debug shows where"
-    return "\n".join(text.splitlines()[:2])
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, Refused) and error.field:
+        # Its whole message repeats the object's name and adds causes that follow from the first one.
+        return f"{error.field}: {error.rule}"
+    if _is_surprise(error):
+        return f"{type(error).__name__}: {text}\nthis should not happen; --debug shows where"
+    return text
 
 
 def _is_surprise(error: BaseException) -> bool:

@@ -1,11 +1,29 @@
 """The command line: finds the verb, loads it alone, and turns errors into two lines at most."""
 
-import argparse
+from __future__ import annotations
+
 import importlib
 import os
 import sys
-from collections.abc import Sequence
-from typing import Protocol
+
+# Importing typing for its TYPE_CHECKING costs a tenth of what `krt version` takes.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    class Verb(Protocol):
+        """What the module of a verb offers."""
+
+        HELP: str
+
+        def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+            """Declare the verb's own arguments."""
+
+        def run(self, args: argparse.Namespace) -> int:
+            """Do it; returns the exit code."""
+
 
 # A verb is one module with HELP, add_arguments and run; only the one that is called is loaded.
 VERBS = {
@@ -21,37 +39,34 @@ VERBS = {
     "dev": "kruntimes_core.cli.dev",
     "version": "kruntimes_core.cli.version",
 }
+WITH_VALUE = frozenset({"-n", "--namespace", "--context", "--kubeconfig"})
 INTERRUPTED = 130
 # The reader of our output has gone, as in `krt get runs | head -1`.
 NOBODY_LISTENS = 141
 
 
-class Verb(Protocol):
-    """What the module of a verb offers."""
-
-    HELP: str
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the verb's own arguments."""
-
-    def run(self, args: argparse.Namespace) -> int:
-        """Do it; returns the exit code."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the entry point of `krt` and `kubectl-krt`."""
     before, verb, after = split_verb(list(sys.argv[1:] if argv is None else argv))
-    if not verb:
-        return _no_verb(before)
+    if verb not in VERBS:
+        return _no_verb(before, verb)
     module: Verb = importlib.import_module(VERBS[verb])
-    parser = argparse.ArgumentParser(prog=f"{program()} {verb}", description=module.HELP, allow_abbrev=False)
-    add_common(parser)
-    module.add_arguments(parser)
+    parser = parser_of(verb, module)
     # What follows `--` is the program's own and not ours to read.
     own, rest = split_rest([*before, *after])
     args = parser.parse_args(own)
     args.rest = rest
     return guarded(module, args)
+
+
+def parser_of(verb: str, module: Verb) -> argparse.ArgumentParser:
+    """Return what reads the words of a verb."""
+    from kruntimes_core.cli.parser import Parser
+
+    parser = Parser(prog=f"{program()} {verb}", description=module.HELP, allow_abbrev=False)
+    add_common(parser)
+    module.add_arguments(parser)
+    return parser
 
 
 def guarded(module: Verb, args: argparse.Namespace) -> int:
@@ -82,12 +97,14 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def split_verb(argv: list[str]) -> tuple[list[str], str, list[str]]:
-    """Return what stands before the verb, the verb or nothing, and what follows it."""
+    """Return what stands before the first word that is no option, that word or nothing, and what follows."""
+    is_value = False
     for index, word in enumerate(argv):
         if word == "--":
             break
-        if word in VERBS and not (index and argv[index - 1] in ("-n", "--namespace", "--context")):
+        if not is_value and not word.startswith("-"):
             return argv[:index], word, argv[index + 1 :]
+        is_value = not is_value and word in WITH_VALUE
     return argv, "", []
 
 
@@ -105,17 +122,19 @@ def program() -> str:
     return "kubectl krt" if name == "kubectl-krt" else "krt"
 
 
-def _no_verb(argv: list[str]) -> int:
-    wants_help = not argv or argv[0] in ("-h", "--help", "help")
+def _no_verb(before: list[str], word: str) -> int:
+    if word not in ("", "help") or not {"-h", "--help"}.issuperset(before):
+        from kruntimes_core.cli.parser import did_you_mean
+
+        what = f"{word!r} is no verb{did_you_mean(word, VERBS)}" if word else "which verb?"
+        print(f"{program()}: {what}\n`{program()} --help` lists them: {', '.join(VERBS)}", file=sys.stderr)
+        return 2
     lines = [f"usage: {program()} VERB [OPTIONS]", "", "verbs:"]
     for verb, path in VERBS.items():
-        lines.append(f"  {verb:<9}{importlib.import_module(path).HELP}")
+        lines.append(f"  {verb:<12}{importlib.import_module(path).HELP}")
     lines += ["", f"Each verb explains itself: {program()} VERB --help"]
-    if wants_help:
-        print("\n".join(lines))
-        return 0
-    print(f"{program()}: {argv[0]!r} is no verb; there are: {', '.join(VERBS)}", file=sys.stderr)
-    return 2
+    print("\n".join(lines))
+    return 0
 
 
 if __name__ == "__main__":

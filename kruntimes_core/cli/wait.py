@@ -2,6 +2,8 @@
 
 import argparse
 
+from kruntimes_core.cli.parser import seconds
+
 HELP = "wait for the end of Runs; for a single one, end as it did"
 STILL_RUNNING = 124
 
@@ -9,7 +11,7 @@ STILL_RUNNING = 124
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `krt wait`."""
     parser.add_argument("names", nargs="+", metavar="NAME", help="Run to wait for")
-    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="give up after so long")
+    parser.add_argument("--timeout", type=seconds, metavar="TIME", help="give up after so long, e.g. 90s")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,6 +12,8 @@ SPLITS = {
     "a verb": (["get", "runs"], ([], "get", ["runs"])),
     "options before it": (["-n", "x", "get"], (["-n", "x"], "get", [])),
     "a namespace that is called like a verb": (["-n", "get", "logs", "r"], (["-n", "get"], "logs", ["r"])),
+    "one that there is not, before one that there is": (["gett", "run"], ([], "gett", ["run"])),
+    "a kubeconfig that is called like a verb": (["--kubeconfig", "get"], (["--kubeconfig", "get"], "", [])),
     "no verb": (["--help"], (["--help"], "", [])),
     "a verb only in the program's words": (["--", "get"], (["--", "get"], "", [])),
 }
@@ -108,5 +110,7 @@ def test_a_path_is_quoted() -> None:
 
 def test_errors_are_two_lines_at_most() -> None:
     assert failures.explain(failures.UsageError("one\ntwo\nthree")) == "one\ntwo"
-    assert failures.explain(FileNotFoundError(2, "No such file", "x.sh")) == "x.sh: No such file"
+    assert failures.explain(FileNotFoundError(2, "No such file", "x.sh")).startswith(
+        "x.sh: No such file\nsee "
+    )
     assert "this should not happen" in failures.explain(KeyError("x"))
