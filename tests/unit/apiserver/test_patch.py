@@ -54,24 +54,59 @@ def test_a_merge_leaves_untouched_subtrees_the_same_objects() -> None:
     assert got["status"]["d"] is target["status"]["d"]
 
 
-def test_a_json_patch_that_does_not_fit_changes_nothing() -> None:
+def test_a_json_patch_is_done_on_a_copy() -> None:
     target = {"a": {"b": 1}, "list": [1, 2]}
     got = apply_json_patch(target, [{"op": "add", "path": "/list/-", "value": 3}])
     assert got["list"] == [1, 2, 3]
     assert target["list"] == [1, 2]
-    for operations in (
-        [{"op": "test", "path": "/a/b", "value": 2}],
-        [{"op": "remove", "path": "/nothing"}],
-        [{"op": "replace", "path": "/list/9", "value": 0}],
-    ):
-        with pytest.raises(ApiError) as caught:
-            apply_json_patch(target, operations)
-        assert caught.value.code == 422
     malformed: Any
     for malformed in ({}, [1], [{"op": "fly"}], [{"op": "add", "path": "/x"}]):
         with pytest.raises(ApiError) as caught:
             apply_json_patch(target, malformed)
         assert caught.value.code == 400
+
+
+MISFITS: dict[str, tuple[dict[str, Any], str]] = {
+    "another value than was there": (
+        {"op": "test", "path": "/a/b", "value": {"c": None}},
+        "testing value /a/b failed: test failed",
+    ),
+    "a test of what is not there": (
+        {"op": "test", "path": "/no", "value": 1},
+        "testing value /no failed: test failed",
+    ),
+    "nothing to remove": (
+        {"op": "remove", "path": "/a/no"},
+        'remove operation does not apply: doc is missing path: "/a/no": missing value',
+    ),
+    "nothing to replace in": (
+        {"op": "replace", "path": "/no/b", "value": 0},
+        'replace operation does not apply: doc is missing path: "/no/b": missing value',
+    ),
+    "something in a number": (
+        {"op": "add", "path": "/a/b/c", "value": 0},
+        'add operation does not apply: doc is missing path: "/a/b/c": missing value',
+    ),
+    "past the end of a list": (
+        {"op": "add", "path": "/list/9", "value": 0},
+        "error in add for path: '/list/9': invalid index referenced",
+    ),
+    "nothing to move": (
+        {"op": "move", "from": "/no", "path": "/a/b"},
+        'move operation does not apply: doc is missing path: "/no": missing value',
+    ),
+}
+
+
+@pytest.mark.parametrize(("operation", "want"), MISFITS.values(), ids=MISFITS)
+def test_a_json_patch_that_does_not_fit_is_refused_in_kubernetes_words(
+    operation: dict[str, Any], want: str
+) -> None:
+    target = {"a": {"b": 1}, "list": [1, 2]}
+    with pytest.raises(ApiError) as caught:
+        apply_json_patch(target, [{"op": "add", "path": "/list/-", "value": 3}, operation])
+    assert (caught.value.code, caught.value.details["causes"][0]["message"]) == (422, want)
+    assert target == {"a": {"b": 1}, "list": [1, 2]}
 
 
 def containers(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
