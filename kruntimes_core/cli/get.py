@@ -7,6 +7,8 @@ from typing import Any
 HELP = "show Runs or Runtimes"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
+SHOWS = "krt get shows runs and runtimes; kubectl shows every other kind, such as pods"
+
 Row = list[str]
 
 
@@ -23,20 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show them."""
+    from kruntimes import NotFound
+
     from kruntimes_core.cli.connect import connect
-    from kruntimes_core.cli.resources import Place, split_words
+    from kruntimes_core.cli.failures import UsageError
+    from kruntimes_core.cli.resources import OWN_GROUP, Place, place_of_word, split_words
 
-    words = split_words(args.words)
     first = args.words[0] if args.words else "runs"
+    wanted = split_words(args.words) or [(place_of_word(first) or Place(OWN_GROUP, "runs"), "")]
     with connect(args) as client:
-        if len(words) > 1:
-            for place, name in words:
+        for place, name in wanted:
+            try:
                 _show(args, client, place, name)
-            return 0
-        from kruntimes_core.cli.resources import OWN_GROUP, place_of_word
-
-        place, name = words[0] if words else (place_of_word(first) or Place(OWN_GROUP, "runs"), "")
-        _show(args, client, place, name)
+            except NotFound as error:
+                if name != first:
+                    raise
+                # A word alone is a Run's name; whoever wrote it may have meant a kind.
+                raise UsageError(f"{error}\n{SHOWS}") from error
     return 0
 
 

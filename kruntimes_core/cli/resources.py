@@ -67,7 +67,9 @@ def split_words(words: list[str]) -> list[tuple[Place, str]]:
         kind, slash, rest = name.rpartition("/")
         named = place_of_word(kind) if slash else place or Place(OWN_GROUP, "runs")
         if named is None:
-            raise UsageError(f"{name}: {kind!r} is no kind of ours; there are runs and runtimes")
+            raise UsageError(
+                f"{name}: {kind!r} is no kind of ours; there are runs and runtimes, and kubectl for the rest"
+            )
         found.append((named, rest))
     return found
 

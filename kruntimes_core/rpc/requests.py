@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +19,19 @@ from kruntimes_core.model.run import Run
 SOURCE_PATH: Final = "source"
 # A queue time that is over still goes out as a time limit: the server then ends the Run for it.
 SHORTEST: Final = 0.001
+
+
+# What `_spec` fills from a field of a Run that is called otherwise.
+WRITTEN_AS: Final[Mapping[str, str]] = {
+    "spec.workload": "spec.mode",
+    "spec.task": "spec.mode.task",
+    "spec.source.workspace_path": "spec.source.inlinePath",
+    "spec.execution_timeout": "spec.timeout",
+    "spec.queue_timeout": "spec.queueTimeout",
+    "spec.termination_grace": "spec.terminationGracePeriodSeconds",
+    "spec.parameters_json": "spec.parameters",
+}
+_FIELD = re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, WRITTEN_AS))})(?!\w)")
 
 
 class BadSpec(ValueError):
@@ -51,6 +65,11 @@ def start_request(
         spec=_spec(run, workspace, now),
         expected_instance_id=instance,
     )
+
+
+def name_fields_as_written(message: str) -> str:
+    """A server's complaint about a request, with the fields named as the author of the Run wrote them."""
+    return _FIELD.sub(lambda found: WRITTEN_AS[found[0]], message)
 
 
 def _spec(run: Run, workspace: str, now: datetime) -> RunSpec:

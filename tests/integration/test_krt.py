@@ -112,6 +112,13 @@ def test_a_detached_run_is_waited_for_and_read_later(call: Krt) -> None:
     assert "not found" in call("get", "run", "later", code=1).stderr
 
 
+def test_a_kind_that_krt_does_not_show_is_kubectls(call: Krt) -> None:
+    for words in (("pods",), ("pods", "a")):
+        told = call("get", *words, code=1).stderr
+        assert '"pods" not found' in told
+        assert "krt get shows runs and runtimes; kubectl shows every other kind" in told
+
+
 def test_a_run_is_cancelled_by_its_name(call: Krt) -> None:
     call("run", "--detach", "--name", "endless", "--", "sleep 60")
     eventually(lambda: call.phase("endless") == "Running", "it runs")

@@ -55,6 +55,12 @@ def test_a_run_gives_its_result(client: kruntimes.Client) -> None:
     assert (result.exit_code, result.attempt, dict(result.outputs)) == (0, 1, {"k": "v"})
 
 
+def test_a_field_that_the_server_refuses_is_named_as_it_was_written(client: kruntimes.Client) -> None:
+    with pytest.raises(kruntimes.RunFailed, match=r"spec\.mode\.task has nothing to run") as caught:
+        client.run("bash").result(BOUND)
+    assert caught.value.result.reason == "SpecInvalid"
+
+
 def test_a_value_comes_back_as_the_program_left_it(client: kruntimes.Client) -> None:
     script = """echo '{"none": null, "large": 9007199254740993}' > "$KRUNTIMES_RESULT"; exit $1"""
     value = {"none": None, "large": 9007199254740993}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Final
 
 from kruntimes.runtime.v1 import runtime_service_pb2 as wire
@@ -25,7 +26,7 @@ from kruntimes_core.kube.codec import spec_digest
 from kruntimes_core.rpc.client import DEADLINE, RuntimeClient
 from kruntimes_core.rpc.codec import read_run
 from kruntimes_core.rpc.errors import CallFailed
-from kruntimes_core.rpc.requests import start_request, to_duration, to_wire
+from kruntimes_core.rpc.requests import name_fields_as_written, start_request, to_duration, to_wire
 
 # A call with less time than this left would only be cut off on its way.
 SHORTEST: Final = 0.05
@@ -59,6 +60,8 @@ class Calls:
         request = start_request(order.run, digest, workspace, order.instance, now.wall)
         outcome = await _answer(self._client.start(request, min(left, DEADLINE)))
         self._started.set()
+        if isinstance(outcome, Refused):  # it may become the Run's message
+            return replace(outcome, message=name_fields_as_written(outcome.message))
         return outcome
 
     async def cancel(self, order: Cancel) -> Outcome:

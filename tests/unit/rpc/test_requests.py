@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from kruntimes_core.model.run import Run
-from kruntimes_core.rpc.requests import BadSpec, list_files, name_workspace, start_request
+from kruntimes_core.rpc.requests import (
+    BadSpec,
+    list_files,
+    name_fields_as_written,
+    name_workspace,
+    start_request,
+)
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -90,3 +96,21 @@ def test_bad_base64_names_the_file() -> None:
 
 def test_each_try_has_a_directory_of_its_own() -> None:
     assert name_workspace(run({}).key) == "u-1-2"
+
+
+COMPLAINTS = {
+    "a field of another name": ("spec.task has nothing to run", "spec.mode.task has nothing to run"),
+    "a part of one": ("spec.task.args are long", "spec.mode.task.args are long"),
+    "several": ("spec.task.args and spec.env are long", "spec.mode.task.args and spec.env are long"),
+    "a time limit": ("spec.execution_timeout is zero", "spec.timeout is zero"),
+    "what only begins alike": (
+        "spec.tasks, myspec.task, a.spec.task",
+        "spec.tasks, myspec.task, a.spec.task",
+    ),
+    "none": ("no room", "no room"),
+}
+
+
+@pytest.mark.parametrize(("said", "want"), COMPLAINTS.values(), ids=COMPLAINTS)
+def test_a_complaint_names_the_fields_as_they_were_written(said: str, want: str) -> None:
+    assert name_fields_as_written(said) == want
