@@ -43,6 +43,10 @@ def _ask_version(interpreter: str) -> str:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise ToolchainMissing(f"{interpreter} is no Python interpreter that runs here: {error}") from None
+    if not done.stdout.startswith("3."):
+        raise ToolchainMissing(
+            f"{interpreter} is no Python 3: asked for its version, it said {done.stdout[:60]!r}"
+        )
     return done.stdout.strip()
 
 
