@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator
 
 import aiohttp
@@ -43,8 +44,11 @@ class AsyncHttpTransport:
             async with self._begin(request, timeout) as answer:
                 if answer.status >= 400:
                     raise error_of(Response(answer.status, await answer.read()))
-                async for line in answer.content:
-                    yield line
+                try:
+                    async for line in answer.content:
+                        yield line
+                finally:
+                    _break_off(answer)
         except ValueError as error:  # aiohttp's word for a line longer than LINE_BYTES
             raise Unreachable(f"the API server sent a line that is too long: {error}") from error
         except BROKEN as error:
@@ -54,6 +58,8 @@ class AsyncHttpTransport:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+            # One turn of the loop, in which connections that were broken off are closed.
+            await asyncio.sleep(0)
 
     def _begin(
         self, request: Request, timeout: aiohttp.ClientTimeout
@@ -64,7 +70,8 @@ class AsyncHttpTransport:
         return session.request(
             request.method,
             url,
-            data=request.body,
+            # aiohttp warns of large bytes; it wants a file.
+            data=None if request.body is None else io.BytesIO(request.body),
             headers=headers(request, self._access),
             timeout=timeout,
             server_hostname=self._access.server_name,
@@ -74,3 +81,10 @@ class AsyncHttpTransport:
         context = self._access.ssl_context()
         connector = aiohttp.TCPConnector(limit=0, limit_per_host=0, ssl=True if context is None else context)
         return aiohttp.ClientSession(connector=connector, read_bufsize=LINE_BYTES)
+
+
+def _break_off(answer: aiohttp.ClientResponse) -> None:
+    """End an answer that still goes on, without the farewell of TLS, which nobody would wait for."""
+    connection = answer.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()

@@ -46,7 +46,9 @@ class Bridged:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._behind, name)
-        return self._call(found) if callable(found) else found
+        if callable(found):
+            return self._call(found)
+        return found if isinstance(found, PLAIN) else Bridged(found, self._loop)
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over an asynchronous generator; leaving early closes it."""
