@@ -6,13 +6,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import kruntimes
 import pytest
-from kruntimes._wire import Request, to_json
 from kruntimes.kubeconfig import from_files
 
 from tests.integration.dev_process import Dev, dev_in, eventually, krt
@@ -21,28 +20,12 @@ from tests.unit.sdk.bridge import bridged_on, on
 pytestmark = pytest.mark.integration
 
 BOUND = 60.0
-PYTHON = {
-    "apiVersion": "kruntimes.io/v1alpha1",
-    "kind": "Runtime",
-    "metadata": {"name": "python"},
-    "spec": {
-        "capacity": {"resources": {"runs": 8}},
-        "template": {
-            "spec": {
-                "containers": [{"name": "runtime", "command": ["python", "-m", "runtime_servers.python"]}]
-            }
-        },
-    },
-}
 
 
 @pytest.fixture(scope="module")
 def dev() -> Iterator[Dev]:
     with tempfile.TemporaryDirectory(prefix="krt-test-") as home, dev_in(Path(home) / "data") as dev:
         krt("dev", "up", "--detach", "--data", str(dev.layout.data), "--slots", "8")
-        with dev.client() as client, suppress(kruntimes.Conflict):
-            path = "/apis/kruntimes.io/v1alpha1/namespaces/default/runtimes"
-            client.ask(Request("POST", path, body=to_json(PYTHON)))
         yield dev
         krt("dev", "down", "--data", str(dev.layout.data))
         assert dev.traces() == []
