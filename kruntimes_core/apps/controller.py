@@ -10,6 +10,7 @@ from kruntimes_core.apps.pools import PoolKeeper
 from kruntimes_core.apps.program import run_program
 from kruntimes_core.clock import SystemClock
 from kruntimes_core.kube.client import Client
+from kruntimes_core.kube.events import Recorder, Reporter
 from kruntimes_core.kube.writes import CONTROLLER
 from kruntimes_core.settings import ProgramSettings
 
@@ -17,10 +18,11 @@ from kruntimes_core.settings import ProgramSettings
 async def control(client: Client, settings: ProgramSettings, stop: asyncio.Event) -> None:
     """Run both until told to stop; every write is whole, so they are simply cancelled."""
     clock = SystemClock()
-    pools = PoolKeeper(client, clock, settings.daemon_image, settings.namespace)
+    recorder = Recorder(client, Reporter(CONTROLLER), clock)
+    pools = PoolKeeper(client, recorder, settings.daemon_image, settings.namespace)
     expiry = Expiry(client, clock, settings.namespace)
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(pools.run()), tasks.create_task(expiry.run())]
+        running = [tasks.create_task(part.run()) for part in (pools, expiry, recorder)]
         await stop.wait()
         for task in running:
             task.cancel()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from kruntimes_core.clock import Clock
 from kruntimes_core.kube.client import Client
 from kruntimes_core.kube.codec import RUNTIME_LABEL, decode_member
 from kruntimes_core.kube.errors import (
@@ -22,11 +21,14 @@ from kruntimes_core.kube.errors import (
     Invalid,
     NotFound,
 )
+from kruntimes_core.kube.events import Recorder
 from kruntimes_core.kube.kinds import DEPLOYMENT, LEASE, RUNTIME, SERVICE_ACCOUNT, Kind
 from kruntimes_core.kube.mirror import Changed, Gone
 from kruntimes_core.kube.watch import Broken, Event, Reflector, Selection, Synced
+from kruntimes_core.model.notices import Notice
 from kruntimes_core.model.runtime import Member
 from kruntimes_core.model.timers import Timers
+from kruntimes_core.pools import notices
 from kruntimes_core.pools.condition import (
     TEMPLATE_REFUSED,
     Verdict,
@@ -87,9 +89,12 @@ def decode_pool(raw: bytes | msgspec.Raw) -> Pool:
 class PoolKeeper:
     """Looks at a Runtime again whenever it, its Deployment or one of its members changed."""
 
-    def __init__(self, client: Client, clock: Clock, daemon_image: str, namespace: str | None = None) -> None:
+    def __init__(
+        self, client: Client, recorder: Recorder, daemon_image: str, namespace: str | None = None
+    ) -> None:
         self._client = client
-        self._clock = clock
+        self._recorder = recorder
+        self._clock = recorder.clock
         self._image = daemon_image
         self._namespace = namespace
         self._due: Timers[Key] = Timers()
@@ -133,14 +138,24 @@ class PoolKeeper:
         for event in events:
             match event:
                 case Changed(member):
+                    if not self._presence.knows(member):
+                        self._tell(notices.appeared, member)
                     if self._presence.show(member, now):
                         self._mark((member.namespace, member.runtime))
                 case Gone(member):
+                    if self._presence.knows(member):
+                        self._tell(notices.left, member)
                     self._presence.drop(member.namespace, member.name)
                     self._mark((member.namespace, member.runtime))
                 case Synced() | Broken():
                     self._heed(LEASE, event)
                     self._presence.restart(now)
+
+    def _tell(self, notice: Callable[[Pool, Member], Notice], member: Member) -> None:
+        """Tell what became of a member; those that were there before us are no news."""
+        pool = self._pools.mirror.get(member.namespace, member.runtime)
+        if pool is not None and LEASE not in self._unsynced:
+            self._recorder.tell(notice(pool, member))
 
     def _heed(self, kind: Kind, event: Synced | Broken) -> None:
         """While a watch is broken nothing is concluded from what it does not show."""
@@ -166,8 +181,9 @@ class PoolKeeper:
             timer = None
             if not self._unsynced:
                 now = self._clock.now().monotonic
-                for key in self._presence.end(now):
-                    self._due.set(key, now)
+                for member in self._presence.end(now):
+                    self._tell(notices.lost, member)
+                    self._due.set((member.namespace, member.runtime), now)
                 for key, _ in self._due.pop_due(now):
                     await self._keep(key)
                 ahead = [when for when in (self._due.next(), self._presence.next_end()) if when is not None]
@@ -212,15 +228,18 @@ class PoolKeeper:
         stored = self._deployments.mirror.get(pool.namespace, pool.deployment)
         if stored is None:
             account = render_service_account(pool)
-            return await self._create(pool, SERVICE_ACCOUNT, account) and await self._create(
+            done = await self._create(pool, SERVICE_ACCOUNT, account) and await self._create(
                 pool, DEPLOYMENT, wanted
             )
+            self._recorder.tell(notices.made(pool) if done else None)
+            return done
         if not is_owned(stored.item, pool):
             return False
         if differs(stored.item, wanted):
             log.info("changing a pool", extra={"runtime": f"{pool.namespace}/{pool.name}"})
             ref = DEPLOYMENT.named(pool.namespace, pool.deployment)
             await self._client.update(ref, merged(stored.item, wanted))
+            self._recorder.tell(notices.changed(pool, stored.item, wanted))
         return True
 
     async def _create(self, pool: Pool, kind: Kind, wanted: dict[str, Any]) -> bool:
@@ -238,8 +257,10 @@ class PoolKeeper:
         status = status_of(pool, verdict, deployment, members, self._clock.now().wall)
         if status is None:
             return
+        trouble = notices.judged(pool, verdict)
         body = {"metadata": {"resourceVersion": pool.version}, "status": status}
         try:
             await self._client.patch_status(RUNTIME.named(pool.namespace, pool.name), body)
         except NotFound:  # deleted meanwhile; its watch will say so
             return
+        self._recorder.tell(trouble)

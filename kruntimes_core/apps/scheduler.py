@@ -10,15 +10,17 @@ from functools import partial
 from typing import TypeVar
 
 from kruntimes_core.apps.program import run_program
-from kruntimes_core.clock import Clock, SystemClock
+from kruntimes_core.clock import SystemClock
 from kruntimes_core.kube.client import Client
 from kruntimes_core.kube.codec import RUNTIME_LABEL, decode_member, decode_run, decode_runtime
 from kruntimes_core.kube.errors import ApiError, Conflict, NotFound
+from kruntimes_core.kube.events import Recorder, Reporter
 from kruntimes_core.kube.kinds import LEASE, RUN, RUNTIME
 from kruntimes_core.kube.mirror import Changed, Gone, Observed
 from kruntimes_core.kube.watch import Broken, Event, Reflector, Selection, Synced
 from kruntimes_core.kube.writes import SCHEDULER, write_event
 from kruntimes_core.model.instant import Instant
+from kruntimes_core.model.notices import notice_of
 from kruntimes_core.model.run import Run
 from kruntimes_core.model.runtime import Member, Runtime
 from kruntimes_core.scheduling.actions import Action, Assign, Hold
@@ -39,10 +41,13 @@ log = logging.getLogger(__name__)
 class Scheduler:
     """Feeds one board and carries out its decisions. All that counts is in the objects: it may be killed."""
 
-    def __init__(self, client: Client, board: Board, clock: Clock, namespace: str | None = None) -> None:
+    def __init__(
+        self, client: Client, board: Board, recorder: Recorder, namespace: str | None = None
+    ) -> None:
         self._client = client
+        self._recorder = recorder
         self._board = board
-        self._clock = clock
+        self._clock = clock = recorder.clock
         self._namespace = namespace
         self._woken = asyncio.Event()
         self._answered = clock.now().monotonic
@@ -57,6 +62,7 @@ class Scheduler:
                     tasks.create_task(members.run()),
                     tasks.create_task(self._follow_runtimes().run()),
                     tasks.create_task(self._keep_pulse(members)),
+                    tasks.create_task(self._recorder.run()),
                     tasks.create_task(self._decide(tasks)),
                 ]
                 await stop.wait()
@@ -167,6 +173,7 @@ class Scheduler:
                 extra=_words(action),
             )
             self._board.written(action, version, self._hear())
+            self._recorder.tell(notice_of(run, action.event))
         self._woken.set()
 
 
@@ -181,7 +188,8 @@ def _words(action: Action) -> dict[str, str]:
 
 async def schedule(client: Client, settings: ProgramSettings, stop: asyncio.Event) -> None:
     """Put a scheduler together and run it."""
-    await Scheduler(client, Board(), SystemClock(), settings.namespace).run(stop)
+    recorder = Recorder(client, Reporter(SCHEDULER), SystemClock())
+    await Scheduler(client, Board(), recorder, settings.namespace).run(stop)
 
 
 if __name__ == "__main__":

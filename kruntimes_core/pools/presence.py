@@ -53,9 +53,15 @@ class Presence:
         members = self._members.get(pool) or {}
         return [member for member in members.values() if (member.namespace, member.name) in self._ends]
 
-    def end(self, now: float) -> list[PoolKey]:
-        """Take note of the leases that are over by now; return the pools that have fewer members for it."""
-        return [self._pool_of[key] for key, _ in self._ends.pop_due(now)]
+    def knows(self, member: Member) -> bool:
+        """Return whether this very member gave signs of life, and its lease is not over."""
+        known = self._members.get((member.namespace, member.runtime), {}).get(member.name)
+        alive = (member.namespace, member.name) in self._ends
+        return alive and known is not None and known.pod_uid == member.pod_uid
+
+    def end(self, now: float) -> list[Member]:
+        """Take note of the leases that are over by now; return whose they are."""
+        return [self._members[self._pool_of[key]][key[1]] for key, _ in self._ends.pop_due(now)]
 
     def next_end(self) -> float | None:
         """Return when the next lease is over unless it is renewed."""

@@ -36,6 +36,7 @@ from kruntimes_core.daemon.instructions import (
 from kruntimes_core.daemon.machine import Announcement, Daemon
 from kruntimes_core.daemon.settings import Settings as Numbers
 from kruntimes_core.kube.client import Client
+from kruntimes_core.kube.events import Recorder, Reporter
 from kruntimes_core.kube.writes import DAEMON
 from kruntimes_core.rpc.client import RuntimeClient
 from kruntimes_core.rpc.errors import CallFailed
@@ -59,6 +60,7 @@ class Parts:
     lease: LeaseKeeper
     server: RuntimeClient
     outputs: Outputs
+    recorder: Recorder
 
     def want_handshake(self) -> None:
         """Shake hands with the server anew."""
@@ -96,13 +98,15 @@ async def _serve(
     session = Session(server, settings, driver, preparation, outputs)
     runs = AssignedRuns(api, settings.seat, driver)
     lease = LeaseKeeper(api, settings.seat, settings.lease, driver)
-    parts = Parts(driver, session, runs, lease, server, outputs)
+    recorder = Recorder(api, Reporter(DAEMON, settings.seat.pod), driver.clock)
+    parts = Parts(driver, session, runs, lease, server, outputs, recorder)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(driver.run(parts, _carriers(api, server, preparation, parts))),
             group.create_task(session.run()),
             group.create_task(runs.run()),
             group.create_task(lease.run()),
+            group.create_task(recorder.run()),
         ]
         await stopping.wait()
         drained = await _drain(parts, settings.grace)
@@ -117,7 +121,7 @@ def _carriers(
 ) -> Mapping[type[OfRun], Carrier]:
     clock, outputs = parts.driver.clock, parts.outputs
     calls = Calls(server, clock, preparation, outputs, parts.session.started)
-    reports = Reports(api, clock, outputs)
+    reports = Reports(api, parts.recorder, outputs)
     return {
         Fill: preparation.fill,
         Clear: preparation.clear,

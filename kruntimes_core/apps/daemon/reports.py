@@ -4,12 +4,13 @@ import asyncio
 from typing import Final
 
 from kruntimes_core.apps.daemon.output import Outputs
-from kruntimes_core.clock import Clock
 from kruntimes_core.daemon.instructions import Outcome, Rejected, Superseded, Unwritten, Write, Written
 from kruntimes_core.kube import writes
 from kruntimes_core.kube.client import Client
 from kruntimes_core.kube.errors import ApiError, BadRequest, Invalid
+from kruntimes_core.kube.events import Recorder
 from kruntimes_core.model.events import Delivered, Started
+from kruntimes_core.model.notices import notice_of
 
 # Writes under way at once; more would only wait inside the API server.
 AT_ONCE: Final = 32
@@ -18,9 +19,10 @@ AT_ONCE: Final = 32
 class Reports:
     """The API's side of every Run."""
 
-    def __init__(self, client: Client, clock: Clock, outputs: Outputs) -> None:
+    def __init__(self, client: Client, recorder: Recorder, outputs: Outputs) -> None:
         self._client = client
-        self._clock = clock
+        self._recorder = recorder
+        self._clock = recorder.clock
         self._outputs = outputs
         self._places = asyncio.Semaphore(AT_ONCE)
 
@@ -28,6 +30,8 @@ class Reports:
         """Write one event, fenced."""
         async with self._places:
             outcome = await self._write(order)
+        if isinstance(outcome, Written):
+            self._recorder.tell(notice_of(order.run, order.event))
         last = not isinstance(order.event, Delivered | Started)
         if isinstance(outcome, Superseded) or (last and isinstance(outcome, Written)):
             self._outputs.drop(order.key)

@@ -68,9 +68,10 @@ async def _serve(arguments: argparse.Namespace) -> int:
     sys.stdout.write(f"ready {address}\n")
     sys.stdout.flush()
     async with asyncio.TaskGroup() as tasks:
-        teardown = tasks.create_task(plane.teardown.run())
+        loops = [tasks.create_task(part.run()) for part in (plane.teardown, plane.events)]
         await stop.wait()
-        teardown.cancel()
+        for task in loops:
+            task.cancel()
     plane.hub.end_all()
     await runner.cleanup()
     plane.close()

@@ -8,6 +8,7 @@ from kruntimes_core.clock import Clock
 from kruntimes_core.dev.apiserver import definitions
 from kruntimes_core.dev.apiserver.builtin import BUILTIN
 from kruntimes_core.dev.apiserver.commits import Commits
+from kruntimes_core.dev.apiserver.event_expiry import EventExpiry
 from kruntimes_core.dev.apiserver.handlers import Handlers
 from kruntimes_core.dev.apiserver.pod_log import PodLogs
 from kruntimes_core.dev.apiserver.reads import Reads
@@ -40,6 +41,8 @@ class Plane:
         self.writes = Writes(self.store, Commits(self.store, self._disk, on_failure), self.registry, clock)
         self.teardown = Teardown(self.store, self.registry, self.writes)
         self.store.listen(self.teardown.notice)
+        self.events = EventExpiry(self.store, self.writes, self._resource("", "events"), clock)
+        self.store.listen(self.events.notice)
         self.handlers = Handlers(
             store=self.store,
             reads=Reads(self.store),

@@ -1,7 +1,9 @@
 """Writes of a Run: each answer of the API becomes the outcome that says what to do, tails included."""
 
+import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,11 @@ from kruntimes_core.daemon.instructions import (
 )
 from kruntimes_core.daemon.server import Code, RunState, ServerRun
 from kruntimes_core.kube.client import Client
+from kruntimes_core.kube.events import Recorder, Reporter
 from kruntimes_core.model.ending import Channel, Ending
-from kruntimes_core.model.events import Succeeded
+from kruntimes_core.model.events import HandedBack, Succeeded
 from kruntimes_core.model.identity import Assignment
+from kruntimes_core.model.reasons import Reason
 from kruntimes_core.model.run import Phase, Run
 from tests.fakes import FakeApi, status
 from tests.unit.scripted_server import ScriptedServer
@@ -55,7 +59,8 @@ def ended(output: Mapping[str, Channel]) -> Collect:
 
 async def report(api: FakeApi, outputs: Outputs, order: Write) -> Outcome:
     async with Client(api.access, "test") as client:
-        return await Reports(client, SystemClock(), outputs).write(order)
+        recorder = Recorder(client, Reporter("test", "test-1"), SystemClock())
+        return await Reports(client, recorder, outputs).write(order)
 
 
 def written(api: FakeApi) -> Any:
@@ -147,3 +152,24 @@ async def test_output_that_cannot_be_read_is_said(tmp_path: Path) -> None:
 
     assert isinstance(outcome, Refused)
     assert outcome.code is Code.NOT_FOUND
+
+
+async def test_a_run_that_is_handed_back_is_told_of_and_one_that_ends_well_is_not(tmp_path: Path) -> None:
+    back = HandedBack(Reason.SERVER_FULL, "No slot is free", datetime(2026, 1, 1, tzinfo=UTC))
+    orders = [write({}), Write(2, RUN.key, replace(RUN, phase=Phase.SCHEDULED), back)]
+    async with (
+        FakeApi.started() as api,
+        ScriptedServer().serving(tmp_path) as server,
+        Client(api.access, "test") as client,
+    ):
+        recorder = Recorder(client, Reporter("test", "test-1"), SystemClock(), pause=0)
+        reports = Reports(client, recorder, Outputs(server, NO_LOG))
+        for order in orders:
+            api.answers.append(("PATCH", 200, object_of(200), {}))
+            assert isinstance(await reports.write(order), Written)
+        telling = asyncio.create_task(recorder.run())
+        await api.until(lambda: api.requests[-1][0] == "POST")
+        telling.cancel()
+
+    told = [json.loads(body)["reason"] for method, _, _, body in api.requests if method == "POST"]
+    assert told == ["ServerFull"]
