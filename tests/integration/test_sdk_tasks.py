@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,9 @@ from tests.unit.sdk.bridge import bridged_on, on
 pytestmark = pytest.mark.integration
 
 BOUND = 60.0
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "docs" / "sdk.md"
+EXAMPLE = ROOT / "examples" / "04-map" / "primes.py"
 
 
 @pytest.fixture(scope="module")
@@ -137,15 +141,7 @@ def test_another_process_picks_a_call_up(dev: Dev, client: kruntimes.Client) -> 
         "with kruntimes.Client() as client:\n"
         "    print(client.get(**json.loads(sys.argv[1])).result(60).value)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(handle.run.reference)],
-        env={**os.environ, "KUBECONFIG": str(dev.layout.kubeconfig)},
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=True,
-    )
-    assert done.stdout == "0.3\n"
+    assert run_script(dev, "-c", code, json.dumps(handle.run.reference)) == "0.3\n"
 
 
 def test_another_run_of_that_name_is_not_cancelled(client: kruntimes.Client) -> None:
@@ -153,3 +149,26 @@ def test_another_run_of_that_name_is_not_cancelled(client: kruntimes.Client) -> 
     with pytest.raises(kruntimes.Conflict):
         client.cancel(handle.name, uid="another")
     assert handle.result(BOUND).succeeded
+
+
+def run_script(dev: Dev, *argv: str) -> str:
+    """Run a program as a person would; gives what it printed."""
+    environment = {**os.environ, "KUBECONFIG": str(dev.layout.kubeconfig)}
+    done = subprocess.run(
+        [sys.executable, *argv], env=environment, capture_output=True, text=True, timeout=2 * BOUND
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_guide_prints_what_it_says_it_prints(dev: Dev, tmp_path: Path) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    script = tmp_path / "guide.py"
+    script.write_text("\n".join(blocks))
+    want = re.findall(r"^ *print\(.*\)  # (.+)$", script.read_text(), re.MULTILINE)
+    assert run_script(dev, str(script)).splitlines() == want
+    assert script.read_text().count("print(") == len(want)
+
+
+def test_the_example_of_a_map_counts_all_primes(dev: Dev) -> None:
+    assert run_script(dev, str(EXAMPLE), "--ranges", "20") == "283146 primes below 4000000\n"
