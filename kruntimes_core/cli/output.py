@@ -2,23 +2,24 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kruntimes import Output, Result
+from kruntimes import LogPiece
 
 
-def write_result(result: Result) -> None:
-    """Write each channel to its own stream, and say so when it is not all of it."""
-    for name, output, stream in (
-        ("stdout", result.stdout, sys.stdout),
-        ("stderr", result.stderr, sys.stderr),
-    ):
-        stream.flush()
-        stream.buffer.write(output)
-        stream.buffer.flush()
-        if output.truncated or output.size > len(output):
-            warn(f"{name} was {_bytes(output)}; only its last {len(output)} bytes are kept")
+def write_pieces(pieces: Iterable[LogPiece], channel: str = "") -> None:
+    """Write each channel to its own stream as it comes; one that is chosen alone, to standard output."""
+    for piece in pieces:
+        if channel and piece.channel not in ("", channel):
+            continue
+        if piece.note:
+            warn(piece.note)
+        if piece.data:
+            stream = sys.stderr if piece.channel == "stderr" and not channel else sys.stdout
+            stream.flush()
+            stream.buffer.write(piece.data)
+            stream.buffer.flush()
 
 
 def write_object(found: Mapping[str, Any], form: str) -> None:
@@ -50,7 +51,3 @@ def object_name(found: Mapping[str, Any]) -> str:
 def warn(text: str) -> None:
     """Tell a person something that is not part of the output."""
     print(f"krt: {text}", file=sys.stderr, flush=True)
-
-
-def _bytes(output: Output) -> str:
-    return f"{output.size} bytes"

@@ -8,6 +8,8 @@ from kruntimes import Run, WaitTimeout
 
 from kruntimes_core.cli.output import warn
 
+# A daemon follows the output of Runs that live longer than a little less.
+MOMENT_SECONDS = 0.25
 # The scheduler writes its reason after a second; a person wonders a little later.
 FIRST_LOOK_SECONDS = 2.0
 LATER_LOOK_SECONDS = 10.0
@@ -25,6 +27,15 @@ class Awaited(Protocol):
 
     def status(self) -> Run:
         """Read the Run as it is now."""
+
+
+def ended_soon(handle: Awaited) -> bool:
+    """Wait a moment; a Run that ends within it is told of as a whole, with no request besides."""
+    try:
+        handle.wait(MOMENT_SECONDS)
+    except WaitTimeout:
+        return False
+    return True
 
 
 def wait_telling(handle: Awaited, first_look: float = FIRST_LOOK_SECONDS) -> Run:

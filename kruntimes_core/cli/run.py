@@ -1,4 +1,4 @@
-"""krt run: creates a Run, waits for its end, and ends as it did."""
+"""krt run: creates a Run, shows its output as it comes, and ends as it did."""
 
 import argparse
 import json
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     """Create the Run and follow it to its end."""
     from kruntimes_core.cli.connect import connect
     from kruntimes_core.cli.endings import exit_code, is_worth_a_word
-    from kruntimes_core.cli.output import object_name, warn, write_object, write_result
+    from kruntimes_core.cli.live import Live
+    from kruntimes_core.cli.output import object_name, warn, write_object
 
     options = options_of(args)
     with connect(args) as client:
@@ -51,14 +52,15 @@ def run(args: argparse.Namespace) -> int:
             found = handle.status().object
             write_object(found, args.output) if args.output else print(f"{object_name(found)} created")
             return 0
-        interrupted = _wait(handle)
+        live = Live(handle) if not args.output else None
+        interrupted = _wait(handle, live)
         run = handle.wait(0)
+        if live is not None:
+            live.finish()
     if run.result is None:
         raise AssertionError("a Run that has ended has a result")
     if args.output:
         write_object(run.object, args.output)
-    else:
-        write_result(run.result)
     if is_worth_a_word(run.result):
         from kruntimes._flow import describe
 
@@ -66,13 +68,16 @@ def run(args: argparse.Namespace) -> int:
     return 128 + signal.SIGINT if interrupted else exit_code(run.result)
 
 
-def _wait(handle: Any) -> bool:
+def _wait(handle: Any, live: Any) -> bool:
     """Wait for the end; Ctrl-C cancels the Run, a second one leaves it. True when it was cancelled so."""
     from kruntimes_core.cli.output import warn
-    from kruntimes_core.cli.patience import wait_telling
+    from kruntimes_core.cli.patience import ended_soon, wait_telling
 
     try:
-        wait_telling(handle)
+        if not ended_soon(handle):
+            if live is not None:
+                live.begin()
+            wait_telling(handle)
         return False
     except KeyboardInterrupt:
         warn(f"cancelling Run {handle.name}; Ctrl-C once more does not wait for its end")

@@ -7,9 +7,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from kruntimes import frames
+
 from kruntimes_core.pools.pool import GROUP, RUNTIME_LABEL, Object, Pool, grace_seconds, granted_capacity
 
-DAEMON_CONTAINER = "kruntimes-daemon"
+DAEMON_CONTAINER = frames.CONTAINER
 RENDERED = f"{GROUP}/rendered"
 SOCKET_DIR = "/run/kruntimes"
 WORKSPACES = "/workspaces"

@@ -200,7 +200,7 @@ def test_a_handle_is_picked_up_elsewhere(dev: Dev, client: kruntimes.Client) -> 
     name = client.submit("bash", args=["sleep 0.3; echo late"]).name
     with dev.client() as other:
         assert other.get(name).result(BOUND).stdout == b"late\n"
-        assert other.logs(name) == b"late\n"
+        assert [piece.text for piece in other.logs(name)] == ["late\n"]
 
 
 def test_runs_are_listed_and_deleted(either: kruntimes.Client) -> None:

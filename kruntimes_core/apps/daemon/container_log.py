@@ -1,11 +1,14 @@
 """Writes lines to this container's log, from a thread of its own; never waits long for one that is stuck."""
 
 import asyncio
+import logging
 import os
 import queue
 import threading
 from concurrent.futures import Future
 from typing import Final
+
+log = logging.getLogger(__name__)
 
 # A log that takes nothing for so long is stuck.
 PATIENCE: Final = 5.0
@@ -37,6 +40,7 @@ class ContainerLog:
                     await asyncio.shield(asyncio.wrap_future(written))
             except TimeoutError:
                 self._stuck = written
+                log.warning("standard output takes nothing at present: output of Runs may be missing")
                 raise LogStuck(f"standard output took nothing for {self._patience:g} s") from None
             except OSError as error:
                 raise LogStuck(f"standard output cannot be written: {error}") from None

@@ -24,6 +24,7 @@ from kruntimes._errors import (
 )
 from kruntimes._models import Output, Raised, Reference, Result, Run, RunOptions, TaskOptions, Timings
 from kruntimes._task import Task, TaskHandle, task
+from kruntimes._transcript import LogPiece
 from kruntimes._window import MapOptions, Progress
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "Forbidden",
     "Handle",
     "KruntimesError",
+    "LogPiece",
     "MapOptions",
     "NotConfigured",
     "NotFound",

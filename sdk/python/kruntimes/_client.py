@@ -18,6 +18,7 @@ from kruntimes._watch import SharedWatch, ThreadSlot
 from kruntimes._wire import Flow, Pause, Request, Stream, Transport
 
 if TYPE_CHECKING:
+    from kruntimes._transcript import LogPiece
     from kruntimes.kubeconfig import ClusterAccess
 
 T = TypeVar("T")
@@ -51,6 +52,15 @@ class Handle(Identity):
         self._slot.listeners.append(tell)
         if self._slot.settled.is_set():
             tell()
+
+    def logs(self, *, follow: bool = False) -> Iterator[LogPiece]:
+        """Read its output in pieces; with `follow`, as it comes and until its end."""
+        from kruntimes._logs import read_output
+
+        found = self._found
+        if not (follow or _flow.ended(found)):
+            found = self.status().object
+        return read_output(self._client._transport, found, follow)
 
     def cancel(self) -> None:
         """Ask for its end; wait() tells when it came."""
@@ -118,12 +128,9 @@ class Client:
         """Wait for the result of a Run by its name."""
         return self.get(name, namespace=namespace).result(timeout)
 
-    def logs(self, name: str, channel: str = "stdout", *, namespace: str | None = None) -> bytes:
-        """Read what is kept of a Run's output: all of a small one, the end of a large one."""
-        result = self.read(name, namespace=namespace).result
-        if channel not in ("stdout", "stderr"):
-            raise ValueError(f"there is no channel {channel!r}: stdout and stderr are")
-        return b"" if result is None else getattr(result, channel)
+    def logs(self, name: str, *, follow: bool = False, namespace: str | None = None) -> Iterator[LogPiece]:
+        """Read a Run's output, stdout and stderr in pieces; with `follow`, as it comes and until its end."""
+        return self.get(name, namespace=namespace).logs(follow=follow)
 
     def cancel(self, name: str, *, namespace: str | None = None, uid: str = "") -> None:
         """Ask for the end of a Run; asking twice is no error, nor is asking too late."""

@@ -19,6 +19,8 @@ MARK = b'{"kruntimes.io/output":"v1",'
 # Container runtimes cut a line of 16 KiB in two.
 LINE_BYTES = 16_000
 CHANNELS = ("stdout", "stderr")
+# The container of a member's Pod that writes them.
+CONTAINER = "kruntimes-daemon"
 
 
 @dataclass(frozen=True, slots=True)

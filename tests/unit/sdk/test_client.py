@@ -200,13 +200,6 @@ def test_a_run_that_has_ended_needs_no_watch(
     assert transport.opened.empty()
 
 
-def test_what_is_kept_of_the_output_is_read(server: Server, transport: FakeTransport) -> None:
-    server.runs["done"] = make_run("done", "7", "Succeeded", output={"stdout": {"tail": "hi\n"}})
-    with kruntimes.Client(transport=transport) as client:
-        assert client.logs("done") == b"hi\n"
-        assert client.logs("done", "stderr") == b""
-
-
 def test_a_closed_client_lets_nobody_wait(client: kruntimes.Client, transport: FakeTransport) -> None:
     handle = client.run("bash")
     transport.opened.get(timeout=PATIENCE)

@@ -7,10 +7,10 @@ import kruntimes
 
 PUBLIC = {
     "ApiError", "AsyncClient", "AsyncHandle", "AsyncTask", "AsyncTaskHandle", "CannotSend", "Client",
-    "Conflict", "Forbidden", "Handle", "KruntimesError", "MapOptions", "NotConfigured", "NotFound", "Output",
-    "Progress", "Raised", "Reference", "Refused", "Result", "Run", "RunCancelled", "RunError", "RunFailed",
-    "RunLost", "RunOptions", "RunTimeout", "Task", "TaskFailed", "TaskHandle", "TaskOptions", "Timings",
-    "Unreachable", "WaitTimeout", "task", "use",
+    "Conflict", "Forbidden", "Handle", "KruntimesError", "LogPiece", "MapOptions", "NotConfigured",
+    "NotFound", "Output", "Progress", "Raised", "Reference", "Refused", "Result", "Run", "RunCancelled",
+    "RunError", "RunFailed", "RunLost", "RunOptions", "RunTimeout", "Task", "TaskFailed", "TaskHandle",
+    "TaskOptions", "Timings", "Unreachable", "WaitTimeout", "task", "use",
 }  # fmt: skip
 HEAVY = (
     "aiohttp",
