@@ -1,21 +1,19 @@
-"""krt get: shows Runs and Runtimes as the API server's own tables, or whole."""
+"""krt get: shows Runs, Runtimes and pools as tables, or whole, once or with every change."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-HELP = "show Runs or Runtimes"
-TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
-
-SHOWS = "krt get shows runs and runtimes; kubectl shows every other kind, such as pods"
-
-Row = list[str]
+HELP = "show Runs, Runtimes or pools"
+SHOWS = "krt get shows runs, runtimes and pools; kubectl shows every other kind, such as pods"
+POOLS = frozenset({"pool", "pools"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `krt get`."""
     parser.add_argument(
-        "words", nargs="*", metavar="[runs|runtimes] [NAME]", help="what to show (default: runs)"
+        "words", nargs="*", metavar="[runs|runtimes|pools] [NAME]", help="what to show (default: runs)"
     )
     parser.add_argument("-o", "--output", choices=("wide", "json", "yaml", "name"), help="form of the answer")
     parser.add_argument("-w", "--watch", action="store_true", help="go on showing what changes")
@@ -25,45 +23,103 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show them."""
+    if args.words and args.words[0] in POOLS:
+        return _pools(args)
     from kruntimes import NotFound
 
     from kruntimes_core.cli.connect import connect
     from kruntimes_core.cli.failures import UsageError
     from kruntimes_core.cli.resources import OWN_GROUP, Place, place_of_word, split_words
 
-    first = args.words[0] if args.words else "runs"
-    wanted = split_words(args.words) or [(place_of_word(first) or Place(OWN_GROUP, "runs"), "")]
+    named = split_words(args.words)
+    if not named:
+        word = args.words[0] if args.words else "runs"
+        named = [(place_of_word(word) or Place(OWN_GROUP, "runs"), "")]
+    if args.watch and len(named) > 1:
+        raise UsageError("-w watches one object or all of a kind, not several by name\nleave the names away")
     with connect(args) as client:
-        for place, name in wanted:
+        for place, name in named:
             try:
                 _show(args, client, place, name)
             except NotFound as error:
-                if name != first:
+                if [name] != args.words:
                     raise
                 # A word alone is a Run's name; whoever wrote it may have meant a kind.
                 raise UsageError(f"{error}\n{SHOWS}") from error
     return 0
 
 
+def _pools(args: argparse.Namespace) -> int:
+    """Show what the pools have, and who waits for them; that is counted, not stored."""
+    from kruntimes_core.cli import top
+    from kruntimes_core.cli.failures import UsageError
+
+    if args.watch or args.selector or args.output in ("wide", "name") or len(args.words) > 2:
+        raise UsageError(
+            "pools are shown with -o json, -o yaml or -A, and at most one NAME\n`krt top` shows more"
+        )
+    args.runtime = args.words[1] if len(args.words) > 1 else ""
+    return top.show(args, members=False)
+
+
 def _show(args: argparse.Namespace, client: Any, place: Any, name: str) -> None:
     from kruntimes._wire import Request
 
+    from kruntimes_core.cli.tables import ACCEPT
+
     namespace = "" if args.all_namespaces and not name else client.namespace
     query = {"labelSelector": args.selector} if args.selector else {}
-    tabular = args.output in (None, "wide")
-    accept = TABLE if tabular else "application/json"
+    accept = ACCEPT if args.output in (None, "wide") else "application/json"
     found = client.ask(Request("GET", place.path(namespace, name), query, accept=accept))
-    if not tabular:
-        _show_objects(found, args.output)
+    form = Form(args)
+    if _is_empty(found) and not args.output and not args.watch:
+        _say_nothing_found(client, place, namespace)
     else:
-        _print_rows(table_rows(found, wide=args.output == "wide", namespaces=args.all_namespaces), [])
+        form.show(found)
     if args.watch:
+        from kruntimes_core.cli.watching import changes
+
         if name:
             query |= {"fieldSelector": f"metadata.name={name}"}
-        _follow(args, client, Request("GET", place.path(namespace), query, accept=accept), found)
+        request = Request("GET", place.path(namespace), query, accept=accept)
+        position = str(found["metadata"].get("resourceVersion") or "")
+        for item in changes(client, request, position):
+            form.show(item)
 
 
-def _show_objects(found: Mapping[str, Any], form: str) -> None:
+class Form:
+    """How what is found is shown; a table's columns stay as wide as they began."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._output: str | None = args.output
+        self._namespaces: bool = args.all_namespaces
+        self._columns: Sequence[Any] | None = None
+        self._widths: list[int] = []
+
+    def show(self, found: Mapping[str, Any]) -> None:
+        """Show one answer: a table, a list or an object."""
+        if self._output in (None, "wide"):
+            self._show_rows(found)
+        else:
+            show_objects(found, self._output)
+
+    def _show_rows(self, table: Mapping[str, Any]) -> None:
+        from kruntimes_core.cli.columns import in_columns, widths_of
+        from kruntimes_core.cli.tables import table_rows
+
+        first = self._columns is None
+        # A watch says the columns only once.
+        self._columns = table.get("columnDefinitions") or self._columns
+        whole = {**table, "columnDefinitions": self._columns}
+        rows = table_rows(whole, wide=self._output == "wide", namespaces=self._namespaces)
+        rows = rows if first else rows[1:]
+        if rows:
+            self._widths = widths_of(rows, self._widths)
+            print("\n".join(in_columns(rows, self._widths)), flush=True)
+
+
+def show_objects(found: Mapping[str, Any], form: str | None) -> None:
+    """Show a list or an object whole, or by name."""
     from kruntimes_core.cli.output import write_object
 
     if form == "name" and "items" in found:
@@ -71,70 +127,24 @@ def _show_objects(found: Mapping[str, Any], form: str) -> None:
         for item in found["items"]:
             write_object({**item, "kind": kind, "apiVersion": found["apiVersion"]}, form)
     else:
-        write_object(found, form)
+        write_object(found, form or "json")
+    sys.stdout.flush()
 
 
-def _follow(args: argparse.Namespace, client: Any, request: Any, found: Mapping[str, Any]) -> None:
-    """Show each change until Ctrl-C; a watch that ends is begun again where it ended."""
-    from dataclasses import replace
-
-    position, columns = str(found["metadata"].get("resourceVersion") or ""), found.get("columnDefinitions")
-    widths = [len(cell) for cell in table_rows(found, wide=args.output == "wide")[0]] if columns else []
-    while True:
-        query = {**request.query, "watch": "true", "resourceVersion": position, "allowWatchBookmarks": "true"}
-        for kind, item in watch_events(client.stream(replace(request, query=query))):
-            position = version_of(item) or position
-            if kind == "BOOKMARK":
-                continue
-            if columns is None:
-                _show_objects(item, args.output)
-                continue
-            rows = table_rows({**item, "columnDefinitions": columns}, wide=args.output == "wide")
-            _print_rows(rows[1:], widths)
+def _is_empty(found: Mapping[str, Any]) -> bool:
+    return "columnDefinitions" in found and not found.get("rows")
 
 
-def watch_events(lines: Iterator[bytes]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return the events of a watch; a refusal in its midst is raised."""
-    import json
+def _say_nothing_found(client: Any, place: Any, namespace: str) -> None:
+    """Say that there is nothing; in a namespace that does not exist, that."""
+    from kruntimes import Forbidden
+    from kruntimes._wire import Request
 
-    from kruntimes import ApiError
+    from kruntimes_core.cli.output import warn
 
-    for line in lines:
-        event = json.loads(line)
-        if event["type"] == "ERROR":
-            raise ApiError(str(event["object"].get("message")), int(event["object"].get("code") or 0))
-        yield event["type"], event["object"]
-
-
-def version_of(item: Mapping[str, Any]) -> str:
-    """Return the version of an event's object, be it a table or the object itself."""
-    rows = item.get("rows")
-    inner = rows[0].get("object") if rows else None
-    return str(((inner or item).get("metadata") or {}).get("resourceVersion") or "")
-
-
-def table_rows(table: Mapping[str, Any], *, wide: bool, namespaces: bool = False) -> list[Row]:
-    """Return a Table of the API server as texts, its header first."""
-    columns = table["columnDefinitions"]
-    shown = [index for index, column in enumerate(columns) if wide or not column.get("priority")]
-    header = [str(columns[index]["name"]).upper() for index in shown]
-    rows = [["NAMESPACE", *header] if namespaces else header]
-    for row in table.get("rows") or ():
-        cells = [_text(row["cells"][index]) for index in shown]
-        rows.append([row["object"]["metadata"]["namespace"], *cells] if namespaces else cells)
-    return rows
-
-
-def _text(cell: Any) -> str:
-    return "" if cell is None else str(cell)
-
-
-def _print_rows(rows: Sequence[Row], widths: Sequence[int]) -> None:
-    if not rows:
-        return
-    wide = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    wide = [max(pair) for pair in zip(wide, widths or wide, strict=True)]
-    for row in rows:
-        print(
-            "   ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip(), flush=True
-        )
+    if namespace:
+        try:
+            client.ask(Request("GET", f"/api/v1/namespaces/{namespace}"))
+        except Forbidden:
+            pass  # who may not look at namespaces gets the plain answer
+    warn(f"no {place.plural} in " + (f"namespace {namespace}" if namespace else "any namespace"))

@@ -37,9 +37,12 @@ VERBS = {
     "delete": "kruntimes_core.cli.delete",
     "apply": "kruntimes_core.cli.apply",
     "dev": "kruntimes_core.cli.dev",
+    "completion": "kruntimes_core.cli.completion",
     "version": "kruntimes_core.cli.version",
 }
 WITH_VALUE = frozenset({"-n", "--namespace", "--context", "--kubeconfig"})
+# What the scripts of `krt completion` call; what follows are the words typed so far, ours to look at only.
+COMPLETE = "__complete"
 INTERRUPTED = 130
 # The reader of our output has gone, as in `krt get runs | head -1`.
 NOBODY_LISTENS = 141
@@ -47,7 +50,10 @@ NOBODY_LISTENS = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the entry point of `krt` and `kubectl-krt`."""
-    before, verb, after = split_verb(list(sys.argv[1:] if argv is None else argv))
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == [COMPLETE]:
+        return _complete(words[1:])
+    before, verb, after = split_verb(words)
     if verb not in VERBS:
         return _no_verb(before, verb)
     module: Verb = importlib.import_module(VERBS[verb])
@@ -120,6 +126,13 @@ def program() -> str:
     """Return the name we were called by."""
     name = os.path.basename(sys.argv[0])
     return "kubectl krt" if name == "kubectl-krt" else "krt"
+
+
+def _complete(words: list[str]) -> int:
+    from kruntimes_core.cli.completion import answer
+
+    print("\n".join(answer(words)))
+    return 0
 
 
 def _no_verb(before: list[str], word: str) -> int:

@@ -59,9 +59,7 @@ def _not_found(text: str) -> str:
     if "runtimes.kruntimes.io" in text:
         return "`krt get runtimes` shows those there are; -n NAME looks in another namespace"
     if "runs.kruntimes.io" in text:
-        return (
-            "`krt get runs` shows those there are (-A in all namespaces); kinds are runs, runtimes and pools"
-        )
+        return "`krt get runs` shows those there are (-A in all namespaces)"
     return "`krt doctor` looks whether the custom resources are installed"
 
 

@@ -18,6 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show it."""
+    return show(args, members=True)
+
+
+def show(args: argparse.Namespace, *, members: bool) -> int:
+    """Show each Runtime, with or without a row for each of its members."""
     from kruntimes_core.cli.columns import in_columns
     from kruntimes_core.cli.connect import connect
     from kruntimes_core.cli.failures import UsageError
@@ -36,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output:
         write_data({"runtimes": [_plain(use) for use in uses]}, args.output)
     elif uses:
-        print("\n".join(in_columns(list(rows_of(uses, namespaces=args.all_namespaces)))))
+        print("\n".join(in_columns(list(rows_of(uses, members=members, namespaces=args.all_namespaces)))))
     else:
         print("no Runtimes, and nobody waits for one")
     return 0
@@ -51,7 +56,9 @@ def _plain(use: Any) -> dict[str, Any]:
     return asdict(use) | amounts | members
 
 
-def rows_of(uses: Sequence[Any], *, namespaces: bool = False) -> Iterator[Sequence[str]]:
+def rows_of(
+    uses: Sequence[Any], *, members: bool = True, namespaces: bool = False
+) -> Iterator[Sequence[str]]:
     """Return a row for each Runtime, and below it one for each of its members."""
     from kruntimes_core.cli.amounts import in_order
 
@@ -63,7 +70,7 @@ def rows_of(uses: Sequence[Any], *, namespaces: bool = False) -> Iterator[Sequen
         state = f"{use.ready} of {len(use.members)} ready" if use.exists else "no such Runtime"
         name = f"{use.namespace}/{use.name}" if namespaces else use.name
         yield [name, "all", state, *_shares(names, use), str(use.waiting), ""]
-        for member in use.members:
+        for member in use.members if members else ():
             yield ["", member.name, member.state, *_shares(names, member), "", _some(member.runs)]
 
 

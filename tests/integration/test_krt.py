@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -206,9 +207,24 @@ def test_no_server_is_told_in_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_it_is_a_plugin_of_kubectl(call: Krt) -> None:
-    import sys
+def test_nothing_found_is_said_beside_the_output(call: Krt) -> None:
+    done = call("get", "runs", "-l", "nobody=has")
+    assert (done.stdout, done.stderr) == ("", "krt: no runs in namespace default\n")
 
+
+def test_names_are_completed_for_kubectl_too(call: Krt) -> None:
+    plugin = Path(sys.executable).parent / "kubectl_complete-krt"
+    done = subprocess.run(
+        [plugin, "--kubeconfig", str(call.dev.layout.kubeconfig), "top", "b"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "bash\n:4\n"
+
+
+def test_it_is_a_plugin_of_kubectl(call: Krt) -> None:
     plugin = Path(sys.executable).parent / "kubectl-krt"
     done = subprocess.run([plugin, "bogus"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr.startswith("kubectl krt: ")) == (2, True)
@@ -229,6 +245,8 @@ def test_why_agrees_with_what_the_scheduler_wrote(call: Krt) -> None:
     assert call("why", "run/toolarge").stdout.splitlines()[-1].startswith("do: create it anew asking for")
     (use,) = json.loads(call("top", "bash", "-o", "json").stdout)["runtimes"]
     assert (use["ready"], use["waiting"]) == (1, 1)
+    header, pool = call("get", "pools", "bash").stdout.splitlines()
+    assert (header.split()[0], pool.split()[:2], pool.split()[-1]) == ("RUNTIME", ["bash", "all"], "1")
     call("delete", "toolarge")
 
 
