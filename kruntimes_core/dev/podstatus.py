@@ -169,9 +169,9 @@ def _conditions(wanted: Mapping[str, bool], before: Sequence[Object], now: datet
     for kind, value in wanted.items():
         status = "True" if value else "False"
         old = known.get(kind)
-        same = old is not None and old["status"] == status
-        since = old.get("lastTransitionTime") if same and old else _text(now)
-        conditions.append({"type": kind, "status": status, "lastTransitionTime": since})
+        fresh = {"type": kind, "status": status, "lastTransitionTime": _text(now)}
+        # Kept with what the API server has put in, so that what says the truth is not written again.
+        conditions.append(dict(old) if old is not None and old["status"] == status else fresh)
     return conditions
 
 

@@ -31,7 +31,7 @@ LOOPBACK = "127.0.0.1"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 START_SECONDS = 120.0
 # kube-apiserver lets requests under way end first; what has not ended then is a watch nobody reads.
-STOP_SECONDS = 20.0
+STOP_SECONDS = 5.0
 POLL_SECONDS = 0.05
 
 
@@ -43,9 +43,14 @@ class Place:
     port: int
 
     @property
+    def own(self) -> Path:
+        """What only this program and its children use."""
+        return self.data / "cluster"
+
+    @property
     def etcd_address(self) -> Path:
         """The file that says where etcd listens, for who must speak with it."""
-        return self.data / "etcd.url"
+        return self.own / "etcd.url"
 
 
 def free_port() -> int:
@@ -75,7 +80,7 @@ def etcd(place: Place) -> list[str]:
     place.etcd_address.write_text(clients)
     return [
         "etcd",
-        f"--data-dir={place.data / 'etcd'}",
+        f"--data-dir={place.own / 'etcd'}",
         "--unsafe-no-fsync",
         "--log-level=warn",
         f"--listen-client-urls={clients}",
@@ -112,16 +117,27 @@ def kube_apiserver(place: Place, identity: Identity) -> list[str]:
     ]
 
 
+def kube_controller_manager(place: Place) -> list[str]:
+    """Return how the one controller is called without which a deleted namespace would stay for ever."""
+    return [
+        "kube-controller-manager",
+        f"--kubeconfig={place.own / 'kubeconfig'}",
+        "--controllers=namespace-controller",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]
+
+
 def write_tokens(place: Place, identity: Identity) -> Path:
     """Write the one user: the embedded server's, who may do everything."""
-    path = place.data / "tokens.csv"
+    path = place.own / "tokens.csv"
     path.write_text(f'{identity.token},kruntimes-dev,kruntimes-dev,"system:masters"\n')
     return path
 
 
 def write_authentication(place: Place) -> Path:
     """Write who may come without a token: whoever asks whether it is up."""
-    path = place.data / "authentication.yaml"
+    path = place.own / "authentication.yaml"
     anonymous = {
         "enabled": True,
         "conditions": [{"path": path} for path in ("/livez", "/readyz", "/healthz")],
@@ -144,10 +160,10 @@ def write_audit_policy(place: Place) -> Path:
     return path
 
 
-def start(argv: list[str], data: Path) -> "subprocess.Popen[bytes]":
+def start(argv: list[str], place: Place) -> "subprocess.Popen[bytes]":
     """Start one of the programs; it dies with this one."""
     program = binaries.build() / argv[0]
-    with (data / f"{argv[0]}.log").open("ab") as log:
+    with (place.own / f"{argv[0]}.log").open("ab") as log:
         return subprocess.Popen(
             [str(program), *argv[1:]],
             stdin=subprocess.DEVNULL,
@@ -203,39 +219,42 @@ async def serve(place: Place, crds: Path | None) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     identity = load_or_make(place.data, datetime.now(UTC))
     address = f"https://{LOOPBACK}:{place.port}"
-    programs = [start(etcd(place), place.data)]
-    programs.append(start(kube_apiserver(place, identity), place.data))
+    inner = write_kubeconfig(place.own, identity, address)
+    programs = [start(etcd(place), place)]
+    programs.append(start(kube_apiserver(place, identity), place))
+    programs.append(start(kube_controller_manager(place), place))
     watching = asyncio.create_task(watch_over(programs, stop))
-    kubeconfig = write_kubeconfig(place.data, identity, address)
-    preparing = asyncio.create_task(prepare(from_files([kubeconfig]), crds))
+    preparing = asyncio.create_task(prepare(from_files([inner]), crds))
     await asyncio.wait((watching, preparing), return_when=asyncio.FIRST_COMPLETED)
     if not preparing.cancel():
         preparing.result()
+        write_kubeconfig(place.data, identity, address)
         print(f"ready {address}", flush=True)
     await watching
     if not stop.is_set():
-        tell_why(programs, place.data)
-    codes = [end(program) for program in reversed(programs)]
-    return 0 if stop.is_set() and codes == [0, 0] else 1
+        tell_why(programs, place.own)
+    for program in reversed(programs):
+        end(program)
+    return 0 if stop.is_set() else 1
 
 
-def tell_why(programs: "list[subprocess.Popen[bytes]]", data: Path) -> None:
+def tell_why(programs: "list[subprocess.Popen[bytes]]", logs: Path) -> None:
     """Show the last words of what ended by itself."""
     for program in programs:
         if program.poll() is not None:
             name = Path(str(program.args[0])).name  # type: ignore[index]
-            lines = (data / f"{name}.log").read_text().splitlines()[-5:]
+            lines = (logs / f"{name}.log").read_text().splitlines()[-5:]
             print(f"{name} ended with {program.returncode}:", *lines, sep="\n", file=sys.stderr, flush=True)
 
 
-def end(program: "subprocess.Popen[bytes]") -> int:
+def end(program: "subprocess.Popen[bytes]") -> None:
     """End a program: politely, and by force when it does not listen."""
     program.terminate()
     try:
-        return program.wait(STOP_SECONDS)
+        program.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         program.kill()
-        return program.wait()
+        program.wait()
 
 
 def main() -> int:
@@ -246,10 +265,11 @@ def main() -> int:
     parser.add_argument("--crds", type=Path)
     given = parser.parse_args()
     os.umask(0o077)
-    given.data.mkdir(parents=True, exist_ok=True)
+    place = Place(given.data, given.port or free_port())
+    place.own.mkdir(parents=True, exist_ok=True)
     if given.port:
         wait_for_port(given.port)
-    return asyncio.run(serve(Place(given.data, given.port or free_port()), given.crds))
+    return asyncio.run(serve(place, given.crds))
 
 
 if __name__ == "__main__":

@@ -17,12 +17,14 @@ import (
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 )
 
 var programs = map[string]func(){
-	"etcd":           func() { etcdmain.Main(os.Args) },
-	"kube-apiserver": func() { serve(apiserver.NewAPIServerCommand()) },
-	"kubectl":        ask,
+	"etcd":                    func() { etcdmain.Main(os.Args) },
+	"kube-apiserver":          func() { serve(apiserver.NewAPIServerCommand()) },
+	"kube-controller-manager": func() { serve(controllers.NewControllerManagerCommand()) },
+	"kubectl":                 ask,
 }
 
 func main() {

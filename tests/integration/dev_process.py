@@ -13,6 +13,7 @@ from pathlib import Path
 import kruntimes
 from kruntimes.kubeconfig import from_files
 
+from kruntimes_core.dev.control_plane import api_module
 from kruntimes_core.dev.layout import Layout
 from kruntimes_core.dev.ownlock import holder
 from kruntimes_core.dev.start_stop import find_layout
@@ -59,6 +60,13 @@ class Dev:
         """Pid of the dev process."""
         pid = holder(self.layout)
         assert pid is not None, "the dev process does not run"
+        return pid
+
+    @property
+    def api_server(self) -> int:
+        """Pid of the API server; a real one ends with the program that started it."""
+        program = f"-m {api_module()} "
+        [pid] = [pid for pid, command in self.processes().items() if program in command]
         return pid
 
     def client(self) -> kruntimes.Client:

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from kruntimes.kubeconfig import from_files
 
 from kruntimes_core.dev.control_plane import api_module
+from kruntimes_core.dev.proc import descendants
 from kruntimes_core.kube.client import Client
 from kruntimes_core.kube.codec import decode_member, decode_run
 from kruntimes_core.kube.errors import NotFound
@@ -101,6 +102,18 @@ class ApiServer:
         """Kill it, and start it again on the same data and port."""
         self.process.kill()
         self.process = self._start(self._port)
+
+    def pause(self) -> None:
+        """Let it answer nobody, while its sockets stay open."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        for pid in (self.process.pid, *descendants(self.process.pid)):
+            os.kill(pid, number)
 
     def _start(self, port: int) -> Process:
         log = self._data / "api.log"

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.apiserver_process import (
     CONFIG_MAPS,
     RUNS,
+    START_SECONDS,
     Api,
     ServerProcess,
     connected,
@@ -77,7 +78,6 @@ async def test_versions_rise_over_a_restart_and_older_ones_are_gone(server: Serv
         await api.delete(f"{RUNS}/b")
         last = (await api.get(RUNS)).version
         await api.create(RUNS, make_run("c"))
-        page = (await api.get(f"{RUNS}?limit=1")).body["metadata"]
     server.kill()
     server.start()
     async with connected(server) as api:
@@ -89,12 +89,22 @@ async def test_versions_rise_over_a_restart_and_older_ones_are_gone(server: Serv
             assert (kind, status["code"], status["reason"]) == ("ERROR", 410, "Expired")
             assert status["message"].startswith(f"too old resource version: {old} (")
             assert await stream.rest() == []
-        expired = await api.get(f"{RUNS}?continue={page['continue']}")
-        assert (expired.status, expired.body["reason"]) == (410, "Expired")
         fresh = (await api.get(RUNS)).version
         async with api.watch(f"{RUNS}?resourceVersion={fresh}") as stream:
             await api.delete(f"{RUNS}/a")
             assert (await stream.next())[0] == "DELETED"
+
+
+async def test_the_pages_of_a_list_end_with_the_server_that_began_it(server: ServerProcess) -> None:
+    async with connected(server) as api:
+        for name in ("a", "b"):
+            await api.create(RUNS, make_run(name))
+        page = (await api.get(f"{RUNS}?limit=1")).body["metadata"]
+    server.kill()
+    server.start()
+    async with connected(server) as api:
+        expired = await api.get(f"{RUNS}?continue={page['continue']}")
+        assert (expired.status, expired.body["reason"]) == (410, "Expired")
 
 
 async def test_the_same_identity_and_foreign_kinds_are_there_after_a_restart(server: ServerProcess) -> None:
@@ -106,6 +116,9 @@ async def test_the_same_identity_and_foreign_kinds_are_there_after_a_restart(ser
     crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
     async with connected(server) as api:
         assert (await api.create(crds, make_crd(schema))).status == 201
+        async with asyncio.timeout(START_SECONDS):
+            while (await api.get(boats)).status != 200:
+                await asyncio.sleep(0.02)
         body = {
             "apiVersion": "example.org/v1",
             "kind": "Boat",

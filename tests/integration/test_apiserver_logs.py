@@ -27,7 +27,9 @@ async def api(server: ServerProcess) -> AsyncIterator[Api]:
 async def make_pod(api: Api, server: ServerProcess, name: str, *containers: str) -> Path:
     """A Pod, and the folder of its logs."""
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}}
-    got = await api.create(PODS, body | {"spec": {"containers": [{"name": each} for each in containers]}})
+    got = await api.create(
+        PODS, body | {"spec": {"containers": [{"name": each, "image": "i"} for each in containers]}}
+    )
     folder = server.data / "pods" / str(got.body["metadata"]["uid"])
     folder.mkdir(parents=True)
     return folder

@@ -117,7 +117,10 @@ async def test_a_deployment_that_was_deleted_comes_back(
 async def test_a_template_that_asks_too_much_gets_no_deployment(
     client: Client, namespace: str, deployments: Eyes, runtimes: Eyes
 ) -> None:
-    containers = [{"name": "runtime"}, {"name": "x", "securityContext": {"privileged": True}}]
+    containers = [
+        {"name": "runtime", "image": "i"},
+        {"name": "x", "image": "i", "securityContext": {"privileged": True}},
+    ]
     await make_runtime(client, namespace, template={"spec": {"containers": containers, "hostPID": True}})
     await runtimes.until(lambda: ready(runtimes).get("reason") == "TemplateRefused")
     assert ready(runtimes)["status"] == "False"

@@ -26,7 +26,7 @@ def api() -> Iterator[ApiServer]:
     directory = Path(tempfile.mkdtemp(prefix="kr-api-"))
     server = ApiServer(directory)
     yield server
-    server.process.send(signal.SIGCONT)
+    server.resume()
     server.process.kill()
     shutil.rmtree(directory)
 
@@ -228,11 +228,11 @@ async def test_a_result_waits_for_an_api_server_that_is_away(place: Place) -> No
     await place.give("api-away", run_for=0.5, stdout="kept")
     await until(place.list_on_server, lambda held: len(held) == 1, "the Run has started")
 
-    place.api.process.send(signal.SIGSTOP)
+    place.api.pause()
     try:
         await until(place.count_active, lambda active: active == 0, "the Run has ended")
     finally:
-        place.api.process.send(signal.SIGCONT)
+        place.api.resume()
 
     status = await place.until_phase("api-away", "Succeeded", "Failed", "Pending")
     assert (status["phase"], status["attempt"]) == ("Succeeded", 1)
@@ -294,11 +294,11 @@ async def test_a_member_cut_off_past_its_lease_ends_its_runs_and_gives_them_back
     await place.give("cut-off", hold=True)
     await place.until_phase("cut-off", "Running")
 
-    place.api.process.send(signal.SIGSTOP)
+    place.api.pause()
     try:
         await until(place.count_active, lambda active: active == 0, "the daemon ends the Run")
     finally:
-        place.api.process.send(signal.SIGCONT)
+        place.api.resume()
 
     status = await place.until_phase("cut-off", "Pending", "Failed", "Cancelled")
     assert (status["phase"], status["attempt"], status["losses"]) == ("Pending", 2, 1)

@@ -99,7 +99,7 @@ def test_another_up_sweeps_what_a_crash_has_left(dev: Dev) -> None:
 
 def test_a_component_that_is_killed_is_started_again(dev: Dev) -> None:
     with foreground(dev):
-        [pid] = [pid for pid, command in dev.processes().items() if "dev.apiserver" in command]
+        pid = dev.api_server
         os.kill(pid, signal.SIGKILL)
         with dev.client() as client:
             eventually(lambda: answers(client), "the API server answers again")

@@ -148,12 +148,10 @@ def test_patch_and_delete(kubectl: Kubectl) -> None:
 def test_errors_name_the_field(kubectl: Kubectl) -> None:
     apply_run(kubectl, "wrong")
     bad = RUN.format(name="wrong").replace("5s", "0s")
-    assert 'spec: Invalid value: "object": timeout is immutable' in kubectl.fail(
-        "apply", "-f", "-", manifest=bad
-    )
+    assert "spec: Invalid value: timeout is immutable" in kubectl.fail("apply", "-f", "-", manifest=bad)
     fresh = RUN.format(name="zero").replace("5s", "0s")
     assert kubectl.fail("apply", "-f", "-", manifest=fresh) == (
-        'The Run "zero" is invalid: spec.timeout: Invalid value: "string": must be longer than zero'
+        'The Run "zero" is invalid: spec.timeout: Invalid value: "0s": must be longer than zero'
     )
     unknown = RUN.format(name="odd") + "  colour: blue\n"
     assert 'strict decoding error: unknown field "spec.colour"' in kubectl.fail(
@@ -188,5 +186,8 @@ def test_it_finds_its_way_around(kubectl: Kubectl) -> None:
     kubectl("create", "secret", "generic", "word", "--from-literal=a=b", "-n", "scratch")
     assert kubectl("get", "secret", "word", "-n", "scratch", "-o", "jsonpath={.data.a}") == "Yg=="
     kubectl("create", "sa", "robot", "-n", "scratch")
-    assert "use apply or create -f" in kubectl.fail("create", "deployment", "d", "--image=x")
     kubectl("delete", "ns", "scratch")
+
+
+def test_what_only_a_program_can_send_is_answered_with_what_to_do(kubectl: Kubectl) -> None:
+    assert "use apply or create -f" in kubectl.fail("create", "deployment", "d", "--image=x")

@@ -104,9 +104,9 @@ async def test_room_that_comes_back_is_used(
         await make_run(client, namespace, f"r{number}")
     for ended in range(6):
         await runs.until(lambda: len(scheduled(runs)) == min(2, 6 - ended))  # noqa: B023
-        await client.patch_status(
-            RUN.named(namespace, scheduled(runs)[0]), {"status": {"phase": "Succeeded"}}
-        )
+        name = scheduled(runs)[0]
+        await client.patch_status(RUN.named(namespace, name), {"status": {"phase": "Succeeded"}})
+        await runs.until(lambda: runs.status(name)["phase"] == "Succeeded")  # noqa: B023
     await runs.until(lambda: all(item["status"]["phase"] == "Succeeded" for item in runs.items.values()))
 
 

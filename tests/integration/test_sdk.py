@@ -235,7 +235,7 @@ def test_one_client_serves_many_threads(client: kruntimes.Client) -> None:
 def test_a_wait_survives_the_death_of_the_api_server(dev: Dev, either: kruntimes.Client) -> None:
     handle = either.run("bash", args=["sleep 2; echo survived"])
     eventually(lambda: handle.status().phase == "Running", "it runs")
-    [pid] = [pid for pid, command in dev.processes().items() if "dev.apiserver" in command]
+    pid = dev.api_server
     os.kill(pid, signal.SIGKILL)
     assert handle.result(BOUND).stdout == b"survived\n"
 
@@ -247,7 +247,7 @@ def test_creating_goes_on_through_the_death_of_the_api_server_and_doubles_nothin
                 pool.submit(client.submit, "bash", args=["true"], labels={"t": "die"}) for _ in range(60)
             ]
             eventually(lambda: sum(item.done() for item in created) > 10, "some are created")
-            [pid] = [pid for pid, command in dev.processes().items() if "dev.apiserver" in command]
+            pid = dev.api_server
             os.kill(pid, signal.SIGKILL)
             names = {item.result().name for item in created}
         assert len(names) == 60

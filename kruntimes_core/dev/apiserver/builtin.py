@@ -195,9 +195,10 @@ def _container_faults(spec: Object, path: str) -> list[FieldError]:
     if not isinstance(containers, list) or not containers:
         return [FieldError("FieldValueRequired", f"{path}.containers")]
     return [
-        FieldError("FieldValueRequired", f"{path}.containers[{index}].name")
+        FieldError("FieldValueRequired", f"{path}.containers[{index}].{key}")
         for index, container in enumerate(containers)
-        if not isinstance(container, dict) or not container.get("name")
+        for key in ("name", "image")
+        if not isinstance(container, dict) or not container.get(key)
     ]
 
 

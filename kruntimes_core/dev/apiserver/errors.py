@@ -18,6 +18,8 @@ CAUSES = {
     "FieldValueTooLong": "Too long",
     "FieldValueTooMany": "Too many",
 }
+OMITTED: Any = object()
+"""The value of a field too large to be shown."""
 _WITHOUT_VALUE = {"FieldValueRequired", "FieldValueForbidden", "FieldValueTooLong"}
 
 
@@ -34,7 +36,7 @@ class FieldError:
     def message(self) -> str:
         """The text without the field's path."""
         text = CAUSES[self.reason]
-        if self.reason not in _WITHOUT_VALUE:
+        if self.reason not in _WITHOUT_VALUE and self.value is not OMITTED:
             text += f": {_shown(self.value)}"
         return f"{text}: {self.detail}" if self.detail else text
 
@@ -43,8 +45,6 @@ class FieldError:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return '"null"'
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= 512 else f"{text[:500]}..."
 

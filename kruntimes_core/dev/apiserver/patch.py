@@ -39,7 +39,7 @@ def apply_json_patch(target: Any, operations: Any) -> Any:
         try:
             result = jsonpatch.JsonPatch([operation]).apply(result, in_place=True)
         except jsonpatch.InvalidJsonPatch as error:
-            raise bad_request(f"invalid JSON patch: {error}") from error
+            raise rejected_patch(str(error)) from error
         except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
             raise rejected_patch(_misfit(operation, error)) from error
     return result

@@ -24,9 +24,9 @@ _STALE = (
 def selection(ask: Ask) -> Selection:
     """What a list, watch or deletecollection is about."""
     labels = parse_labels(ask.query.get("labelSelector", ""))
-    fields = parse_fields(ask.query.get("fieldSelector", ""), ask.resource.selects)
-    if ask.name is not None:
-        fields = parse_fields(f"metadata.name={ask.name}", ask.resource.selects)
+    named = "" if ask.name is None else f"metadata.name={ask.name}"
+    text = named or ask.query.get("fieldSelector", "")
+    fields = parse_fields(text, ask.resource.selects, ask.resource.field_refusal)
     return Selection(ask.resource, ask.namespace, labels, fields)
 
 

@@ -105,6 +105,13 @@ class Resource:
             return self.namespaced
         return field_name == "metadata.name" or field_name in self.selectable
 
+    @property
+    def field_refusal(self) -> str:
+        """What is said of a field that no selector may name."""
+        if self.custom or self.selectable:
+            return "field label not supported: {}"
+        return '"{}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+
     def fields(self, obj: Object) -> dict[str, str]:
         """The values a field selector sees."""
         metadata = obj["metadata"]

@@ -82,7 +82,9 @@ def _label_requirement(part: str, text: str) -> Requirement:
     raise bad_request(f'unable to parse requirement: found {part!r} in label selector "{text}"')
 
 
-def parse_fields(text: str, supported: Callable[[str], bool]) -> Selector:
+def parse_fields(
+    text: str, supported: Callable[[str], bool], refusal: str = "field label not supported: {}"
+) -> Selector:
     """A field selector; a field this resource does not index is refused."""
     if not text.strip():
         return EVERYTHING
@@ -92,7 +94,7 @@ def parse_fields(text: str, supported: Callable[[str], bool]) -> Selector:
         if found is None:
             raise bad_request(f'invalid field selector "{text}": can\'t understand {part!r}')
         if not supported(found["key"]):
-            raise bad_request(f"field label not supported: {found['key']}")
+            raise bad_request(refusal.format(found["key"]))
         wanted = found["op"] != "!="
         # An absent field reads as the empty string, as in Kubernetes.
         absent = (found["value"] == "") is wanted

@@ -40,6 +40,14 @@ class Place:
         """The error when it is in another version."""
         return errors.conflict(self.resource.group, self.resource.plural, self.name, why)
 
+    def unexpected(self, what: str, asked: str, found: str) -> ApiError:
+        """The error of a deletion that was meant for another object, or for another version of it."""
+        happened = "modified" if what == "ResourceVersion" else "deleted and then recreated"
+        why = f"the {what} in the precondition ({asked}) does not match the {what} in record ({found})"
+        why += f". The object might have been {happened}"
+        # Here Kubernetes calls a resource by its kind.
+        return errors.conflict(self.resource.group, self.resource.kind, self.name, why)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -184,11 +192,9 @@ class Writes:
         if resource.bucket == "/namespaces" and place.name in PROTECTED:
             raise errors.forbidden("", "namespaces", place.name, "this namespace may not be deleted")
         if options.uid and options.uid != metadata["uid"]:
-            raise place.conflict(_uid_text(options.uid, metadata["uid"]))
+            raise place.unexpected("UID", options.uid, metadata["uid"])
         if options.version and options.version != metadata["resourceVersion"]:
-            asked, found = options.version, metadata["resourceVersion"]
-            why = "ResourceVersion in precondition: {}, ResourceVersion in object meta: {}"
-            raise place.conflict("Precondition failed: " + why.format(asked, found))
+            raise place.unexpected("ResourceVersion", options.version, metadata["resourceVersion"])
         if options.orphan and not options.dry_run:
             await self._release_dependents(metadata["uid"])
             entry = self._store.latest(resource.bucket, place.key) or entry

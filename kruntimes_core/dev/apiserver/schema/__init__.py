@@ -10,7 +10,13 @@ from kruntimes_core.dev.apiserver.schema.validate import compile_validator
 
 Object = dict[str, Any]
 _ENVELOPE = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
-_BLOCKING = {"FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"}
+_BLOCKING = {
+    "FieldValueNotSupported",
+    "FieldValueRequired",
+    "FieldValueTooLong",
+    "FieldValueTooMany",
+    "FieldValueTypeInvalid",
+}
 _UNCHECKED = FieldError(
     "FieldValueInvalid",
     "<nil>",
@@ -29,6 +35,7 @@ class Schema:
         self._shape = dict(raw) | {"properties": parts | _ENVELOPE}
         self._normalizers = {key: compile_normalizer(child) for key, child in parts.items()}
         self._defaults = {key: child["default"] for key, child in parts.items() if "default" in child}
+        self._nullable = {key for key, child in parts.items() if child.get("nullable")}
         self._keeps_unknown = bool(raw.get("x-kubernetes-preserve-unknown-fields"))
         self._validators = {key: compile_validator(child) for key, child in parts.items()}
         self._whole = compile_validator({k: v for k, v in raw.items() if k != "properties"})
@@ -44,7 +51,7 @@ class Schema:
             elif key not in self._normalizers:
                 if self._keeps_unknown:
                     result[key] = value
-            elif value is not None or key not in self._defaults:
+            elif value is not None or key in self._nullable:
                 result[key] = self._part(key, value)
         for key, default in self._defaults.items():
             if key not in result:
@@ -70,8 +77,8 @@ class Schema:
                 validate(obj[key], key, errors)
         if self._rules is None:
             return errors
-        if not errors:
-            self._rules(obj, MISSING if old is None else old, "", errors)
-        elif any(error.reason in _BLOCKING for error in errors):
+        if any(error.reason in _BLOCKING for error in errors):
             errors.append(_UNCHECKED)
+        else:
+            self._rules(obj, MISSING if old is None else old, "", errors)
         return errors

@@ -15,8 +15,7 @@ def compile_normalizer(schema: Mapping[str, Any]) -> Normalize | None:
         return _array(items) if items is not None else None
     if "additionalProperties" in schema and "properties" not in schema:
         values = schema["additionalProperties"]
-        each = compile_normalizer(values) if isinstance(values, Mapping) else None
-        return _mapping(each) if each is not None else None
+        return _mapping(values) if isinstance(values, Mapping) else None
     if schema.get("type") == "object" or "properties" in schema:
         return _object(schema)
     return None
@@ -32,9 +31,15 @@ def _array(items: Normalize) -> Normalize:
     return normalize
 
 
-def _mapping(each: Normalize) -> Normalize:
+def _mapping(values: Mapping[str, Any]) -> Normalize:
+    each, nullable = compile_normalizer(values), bool(values.get("nullable"))
+
     def normalize(value: Any) -> Any:
         if type(value) is not dict:
+            return value
+        if not nullable and None in value.values():
+            value = {key: item for key, item in value.items() if item is not None}
+        if each is None:
             return value
         changed = {key: each(item) for key, item in value.items()}
         return changed if any(changed[key] is not value[key] for key in value) else value
@@ -48,10 +53,10 @@ def _object(schema: Mapping[str, Any]) -> Normalize | None:
     if schema.get("x-kubernetes-embedded-resource"):
         known |= dict.fromkeys(_EMBEDDED)
     defaults = {key: _default(child, known[key]) for key, child in properties.items() if "default" in child}
-    # A null gives way to the default, where the schema does not allow it.
-    filled = {key for key in defaults if not properties[key].get("nullable")}
+    # A null gives way to the default, or to nothing, where the schema does not allow it.
+    never_null = {key for key, child in properties.items() if not child.get("nullable")}
     keeps_unknown = bool(schema.get("x-kubernetes-preserve-unknown-fields"))
-    if keeps_unknown and not defaults and not any(known.values()):
+    if keeps_unknown and not properties:
         return None
 
     def normalize(value: Any) -> Any:
@@ -62,8 +67,8 @@ def _object(schema: Mapping[str, Any]) -> Normalize | None:
             if key not in known:
                 if not keeps_unknown:
                     changes[key] = _DROPPED
-            elif item is None and key in filled:
-                changes[key] = defaults[key]
+            elif item is None and key in never_null:
+                changes[key] = defaults.get(key, _DROPPED)
             elif (child := known[key]) is not None and (new := child(item)) is not item:
                 changes[key] = new
         for key in defaults.keys() - value.keys():

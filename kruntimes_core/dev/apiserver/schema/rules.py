@@ -6,7 +6,7 @@ from typing import Any
 
 import cel
 
-from kruntimes_core.dev.apiserver.errors import FieldError
+from kruntimes_core.dev.apiserver.errors import OMITTED, FieldError
 
 Errors = list[FieldError]
 MISSING: Any = object()
@@ -53,6 +53,9 @@ _KUBERNETES_ONLY = frozenset(
         "charAt",
     ]
 )
+
+
+_EVALUATION = (ValueError, RuntimeError, LookupError, TypeError, ArithmeticError)
 
 
 class RuleError(ValueError):
@@ -117,9 +120,15 @@ def compile_rules(schema: Mapping[str, Any]) -> Check | None:
         for rule in own:
             if rule.transition and old is MISSING and not rule.optional_old:
                 continue
-            failed = _failure(rule, value, old)
+            try:
+                failed = _failure(rule, value, old)
+            except _EVALUATION as error:
+                detail = f"{error} evaluating rule: {rule.message}"
+                errors.append(FieldError("FieldValueInvalid", path, type_name, detail))
+                continue
             if failed is not None:
-                errors.append(FieldError(rule.reason, path + rule.field_path, type_name, failed))
+                shown = OMITTED if type_name in ("object", "array") else value
+                errors.append(FieldError(rule.reason, path + rule.field_path, shown, failed))
         if inner is not None:
             inner(value, old, path, errors)
 
@@ -130,15 +139,12 @@ def _failure(rule: Rule, value: Any, old: Any) -> str | None:
     variables = {"self": value}
     if rule.transition:
         variables["oldSelf"] = _optional(old) if rule.optional_old else old
-    try:
-        if rule.program.execute(variables) is True:
-            return None
-    except (ValueError, RuntimeError, LookupError, TypeError, ArithmeticError) as error:
-        return f"rule evaluation error: {error}"
+    if rule.program.execute(variables) is True:
+        return None
     if rule.message_program is not None:
         try:
             text = rule.message_program.execute(variables)
-        except (ValueError, RuntimeError, LookupError, TypeError, ArithmeticError):
+        except _EVALUATION:
             return rule.message  # as Kubernetes does: the fixed message stands in
         if isinstance(text, str) and text.strip() and "\n" not in text:
             return text
