@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
@@ -18,6 +19,7 @@ from kruntimes._models import Result, Run, RunOptions
 from kruntimes._wire import AsyncTransport, Flow, Pause, Request
 
 if TYPE_CHECKING:
+    from kruntimes._transcript import LogPiece
     from kruntimes.kubeconfig import ClusterAccess
 
 T = TypeVar("T")
@@ -44,6 +46,17 @@ class AsyncHandle(Identity):
     async def result(self, timeout: float | None = None, *, check: bool = True) -> Result:
         """Wait for the result; raises RunFailed and its like for a bad end, unless `check` is False."""
         return _flow.result_of(await self.wait(timeout), check=check)
+
+    async def logs(self, *, follow: bool = False) -> AsyncGenerator[LogPiece, None]:
+        """Read its output in pieces; with `follow`, as it comes and until its end."""
+        from kruntimes._async_logs import read_output
+
+        found = self._found
+        if not (follow or _flow.ended(found)):
+            found = (await self.status()).object
+        async with contextlib.aclosing(read_output(self._client._transport, found, follow)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def cancel(self) -> None:
         """Ask for its end; wait() tells when it came."""
@@ -112,6 +125,15 @@ class AsyncClient:
     ) -> Result:
         """Wait for the result of a Run by its name."""
         return await (await self.get(name, namespace=namespace)).result(timeout)
+
+    async def logs(
+        self, name: str, *, follow: bool = False, namespace: str | None = None
+    ) -> AsyncGenerator[LogPiece, None]:
+        """Read a Run's output, stdout and stderr in pieces; with `follow`, as it comes and until its end."""
+        handle = await self.get(name, namespace=namespace)
+        async with contextlib.aclosing(handle.logs(follow=follow)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def cancel(self, name: str, *, namespace: str | None = None, uid: str = "") -> None:
         """Ask for the end of a Run; asking twice is no error, nor is asking too late."""

@@ -10,18 +10,15 @@ from functools import partial
 from typing import Any
 
 from kruntimes import frames
-from kruntimes._errors import ApiError, Forbidden, KruntimesError, NotFound, Unreachable
-from kruntimes._flow import Object, runs_path
-from kruntimes._follow import Following
-from kruntimes._reading import Reading
+from kruntimes._errors import KruntimesError, Unreachable
+from kruntimes._flow import Object
+from kruntimes._follow import again_after
+from kruntimes._reading import Reading, follow_run, list_again, listed
 from kruntimes._transcript import LogPiece
 from kruntimes._wire import Request, Stream, Transport, accepted
 
 AHEAD = 256
 AGAIN_SECONDS = 0.5
-# The container has not started yet, or the API server asks to come back.
-LATER = frozenset({400, 429, 500, 502, 503, 504})
-
 Act = Callable[[], list[LogPiece]]
 
 
@@ -79,7 +76,6 @@ class _Listening:
     def __init__(self, transport: Transport, reading: Reading, found: Object) -> None:
         self._transport, self._reading, self._found = transport, reading, found
         self._mail: queue.Queue[tuple[_Source, Act]] = queue.Queue(AHEAD)
-        self._uid = str(found["metadata"]["uid"])
         self._watch = _Source(transport)
         self._log: _Source | None = None
         self._log_request: Request | None = None
@@ -128,68 +124,41 @@ class _Listening:
             self._log, self._log_request = _Source(self._transport), wanted
             self._log.start(partial(self._read_log, request=wanted), "kruntimes-logs-pod")
 
-    def _log_is_over(self, why: str = "") -> list[LogPiece]:
+    def _log_is_over(self, error: KruntimesError | None = None) -> list[LogPiece]:
         self._log = None
         self._log_again = time.monotonic() + AGAIN_SECONDS
-        return self._reading.log_ended(why)
-
-    def _log_broke(self) -> list[LogPiece]:
-        self._log = None
-        self._log_again = time.monotonic() + AGAIN_SECONDS
-        return []
+        return self._reading.log_failed(error) if error else self._reading.log_ended()
 
     # In threads of their own.
 
     def _read_log(self, source: _Source, request: Request) -> None:
-        ours = self._uid.encode()
+        error = None
         try:
             for line in source.lines(request):
-                if line.startswith(frames.MARK) and ours in line:
+                if line.startswith(frames.MARK):
                     self._put(source, partial(self._reading.feed, line))
-            self._put(source, self._log_is_over)
-        except NotFound:
-            self._put(source, partial(self._log_is_over, "the Pod that wrote them is gone"))
-        except Forbidden as error:
-            self._put(source, partial(self._reading.refused, str(error)))
-        except ApiError as error:
-            later = self._reading.follow and error.status in LATER
-            self._put(source, self._log_broke if later else partial(self._log_is_over, str(error)))
-        except Unreachable as error:
-            self._put(source, self._log_broke if self._reading.follow else partial(_fail, error))
+        except KruntimesError as failed:
+            error = failed
+        self._put(source, partial(self._log_is_over, error))
 
     def _follow_run(self, source: _Source) -> None:
-        metadata = self._found["metadata"]
-        selector = {"fieldSelector": f"metadata.name={metadata['name']}"}
-        following = Following(runs_path(metadata["namespace"]), selector, metadata["resourceVersion"])
+        following = follow_run(self._found)
         failures = 0
         while not source.closed.is_set():
             try:
                 if not following.position:
-                    self._list_anew(source, following)
+                    answer = accepted(self._transport.send(list_again(following)))
+                    self._put(source, partial(self._reading.see, listed(following, answer)))
                 for line in source.lines(following.request()):
                     failures = 0
                     if (news := following.feed(line)) is not None:
-                        self._tell(source, news.object, news.gone)
+                        self._put(source, partial(self._reading.see, None if news.gone else news.object))
             except Unreachable:
                 failures += 1
             except KruntimesError as error:
                 self._put(source, partial(_fail, error))
                 return
-            source.closed.wait(min(0.05 * 2 ** min(failures, 10), 2.0))
-
-    def _list_anew(self, source: _Source, following: Following) -> None:
-        answer = accepted(self._transport.send(Request("GET", following.path, following.selector)))
-        found = answer.get("items") or []
-        following.relisted(found, str(answer["metadata"].get("resourceVersion") or ""))
-        self._tell(source, found[0] if found else {}, gone=not found)
-
-    def _tell(self, source: _Source, found: Object, gone: bool) -> None:
-        name = self._found["metadata"]["name"]
-        if gone or found["metadata"]["uid"] != self._uid:
-            error = NotFound(f"Run {name} was deleted before its end was seen", 404, "NotFound")
-            self._put(source, partial(_fail, error))
-        else:
-            self._put(source, partial(self._reading.see, found))
+            source.closed.wait(again_after(failures))
 
     def _put(self, source: _Source, act: Act) -> None:
         """Hand on what is to be done by whoever reads; given up when nobody does any more."""

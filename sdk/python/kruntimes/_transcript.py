@@ -50,7 +50,8 @@ class Transcript:
 
     def feed(self, line: bytes) -> LogPiece | None:
         """Take one line of a log; returns what is new in it."""
-        part = frames.parse(line)
+        # A log is that of a whole member: most lines may be another Run's.
+        part = frames.parse(line) if self._uid.encode() in line else None
         if part is None or (part.run, part.attempt) != (self._uid, self.attempt):
             return None
         if part.channel not in self._positions:

@@ -1,27 +1,43 @@
-"""A reading driven by threads: whatever breaks is gone on with, and nothing is left behind."""
+"""A reading driven by threads or on a loop: whatever breaks is gone on with, and nothing is left behind."""
 
+import itertools
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import kruntimes
 import pytest
 from kruntimes import Forbidden, LogPiece, NotFound, frames
 from kruntimes._errors import Unreachable
-from kruntimes._logs import read_output
 from kruntimes._wire import Request, Response
 from kruntimes.frames import Piece
 
+from tests.unit.sdk.bridge import bridged
 from tests.unit.sdk.runs import FakeStream, FakeTransport, answer, line, make_run
 
 PATIENCE = 10
+
+Begin = Callable[[FakeTransport], Iterator[LogPiece]]
+
+
+def one_run(found: dict[str, object], listed: list[dict[str, object]]) -> Callable[[Request], Response]:
+    """Answers with the Run as it is, and with a list."""
+
+    def respond(request: Request) -> Response:
+        if request.path.endswith("/runs"):
+            return answer({"metadata": {"resourceVersion": "9"}, "items": listed})
+        return answer(found)
+
+    return respond
 
 
 class Refusing(FakeTransport):
     """Opens watches, and answers each log with the next of these first."""
 
     def __init__(self, *answers: Exception) -> None:
-        super().__init__(lambda request: answer({"metadata": {"resourceVersion": "9"}, "items": []}))
+        super().__init__(one_run(running(), []))
         self.answers = list(answers)
 
     def stream(self, request: Request) -> FakeStream:
@@ -62,8 +78,16 @@ def nothing_left() -> Iterator[None]:
     assert threads() == set()
 
 
-def begin(transport: FakeTransport) -> Iterator[LogPiece]:
-    return read_output(transport, running(), follow=True)
+@pytest.fixture(params=["threads", "loop"])
+def begin(request: pytest.FixtureRequest) -> Iterator[Begin]:
+    """Follows Run r by a client of either kind."""
+    with ExitStack() as stack:
+
+        def follow(transport: FakeTransport) -> Iterator[LogPiece]:
+            make = kruntimes.Client(transport=transport) if request.param == "threads" else bridged(transport)
+            return iter(stack.enter_context(make).logs("r", follow=True))
+
+        yield follow
 
 
 def in_background(pieces: Iterator[LogPiece]) -> "tuple[threading.Thread, list[LogPiece | Exception]]":
@@ -80,7 +104,7 @@ def in_background(pieces: Iterator[LogPiece]) -> "tuple[threading.Thread, list[L
     return thread, heard
 
 
-def test_lines_and_the_end_come_from_two_streams() -> None:
+def test_lines_and_the_end_come_from_two_streams(begin: Begin) -> None:
     transport = Refusing()
     thread, heard = in_background(begin(transport))
     streams = opened(transport)
@@ -88,11 +112,10 @@ def test_lines_and_the_end_come_from_two_streams() -> None:
     streams["log"].lines.put(written(0, b"a"))
     streams["watch"].lines.put(line("MODIFIED", succeeded()))
     thread.join(PATIENCE)
-    assert [piece.data for piece in heard if isinstance(piece, LogPiece)][-1:] in ([b"b"], [b"ab"])
     assert b"".join(piece.data for piece in heard if isinstance(piece, LogPiece)) == b"ab"
 
 
-def test_a_log_that_breaks_is_read_again_and_nothing_doubled() -> None:
+def test_a_log_that_breaks_is_read_again_and_nothing_doubled(begin: Begin) -> None:
     transport = Refusing(Unreachable("cut"))
     pieces = begin(transport)
     thread, heard = in_background(pieces)
@@ -107,19 +130,23 @@ def test_a_log_that_breaks_is_read_again_and_nothing_doubled() -> None:
     assert b"".join(piece.data for piece in heard if isinstance(piece, LogPiece)) == b"ab"
 
 
-def test_who_may_not_read_the_log_is_told_and_gets_the_end() -> None:
+def test_who_may_not_read_the_log_is_told_and_gets_the_end(begin: Begin) -> None:
     transport = Refusing(Forbidden("pods/log is forbidden", 403))
     thread, heard = in_background(begin(transport))
     _, watch = transport.opened.get(timeout=PATIENCE)
+    deadline = time.monotonic() + PATIENCE
+    while not heard:  # that the log was refused
+        assert time.monotonic() < deadline
+        time.sleep(0)
     watch.lines.put(line("MODIFIED", succeeded()))
     thread.join(PATIENCE)
     notes = [piece.note for piece in heard if isinstance(piece, LogPiece)]
-    assert any("pods/log is forbidden" in note for note in notes) or notes == [""]
+    assert notes == ["the output of Run r cannot be read as it comes: pods/log is forbidden", ""]
     assert b"".join(piece.data for piece in heard if isinstance(piece, LogPiece)) == b"ab"
 
 
 @pytest.mark.parametrize("kind", ["DELETED", "MODIFIED"])
-def test_a_run_that_is_deleted_is_an_error(kind: str) -> None:
+def test_a_run_that_is_deleted_is_an_error(begin: Begin, kind: str) -> None:
     transport = Refusing()
     thread, heard = in_background(begin(transport))
     found = running("8")
@@ -130,19 +157,18 @@ def test_a_run_that_is_deleted_is_an_error(kind: str) -> None:
     assert isinstance(heard[-1], NotFound)
 
 
-def test_a_reader_that_leaves_ends_its_threads() -> None:
+def test_a_reader_that_leaves_early_ends_what_it_began(begin: Begin) -> None:
     transport = Refusing()
     pieces = begin(transport)
-    thread, heard = in_background(pieces)
-    streams = opened(transport)
-    streams["watch"].lines.put(line("MODIFIED", succeeded("")))
+    thread, heard = in_background(itertools.islice(pieces, 1))
+    opened(transport)["log"].lines.put(written(0, b"a"))
     thread.join(PATIENCE)
-    assert heard == []
+    pieces.close()  # type: ignore[attr-defined]
+    assert [piece.data for piece in heard if isinstance(piece, LogPiece)] == [b"a"]
 
 
-def test_a_position_that_is_too_old_reads_the_run_anew() -> None:
-    answers: list[Response] = [answer({"metadata": {"resourceVersion": "9"}, "items": [succeeded()]})]
-    transport = FakeTransport(lambda request: answers[0])
+def test_a_position_that_is_too_old_reads_the_run_anew(begin: Begin) -> None:
+    transport = FakeTransport(one_run(running(), [succeeded()]))
     thread, heard = in_background(begin(transport))
     expired = {"type": "ERROR", "object": {"code": 410, "message": "too old", "metadata": {}}}
     streams = opened(transport)
