@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 _show(args, client, place, name)
             except NotFound as error:
-                if [name] != args.words:
+                if name not in args.words[:1]:
                     raise
                 # A word alone is a Run's name; whoever wrote it may have meant a kind.
                 raise UsageError(f"{error}\n{SHOWS}") from error

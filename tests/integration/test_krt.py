@@ -116,7 +116,7 @@ def test_a_kind_that_krt_does_not_show_is_kubectls(call: Krt) -> None:
     for words in (("pods",), ("pods", "a")):
         told = call("get", *words, code=1).stderr
         assert '"pods" not found' in told
-        assert "krt get shows runs and runtimes; kubectl shows every other kind" in told
+        assert "krt get shows runs, runtimes and pools; kubectl shows every other kind" in told
 
 
 def test_a_run_is_cancelled_by_its_name(call: Krt) -> None:
