@@ -175,10 +175,10 @@ class Place:
             **self.extra,
         }
 
-    def start(self, *argv: str) -> Process:
-        """Start one program of the member."""
+    def start(self, *argv: str, unread: bool = False) -> Process:
+        """Start one program of the member; `unread`, its standard output soon takes no more."""
         log, out = (self.directory / f"{argv[0]}.{kind}" for kind in ("log", "out"))
-        process = Process(*argv, env=self.environment(), log=log, out=out)
+        process = Process(*argv, env=self.environment(), log=log, out=None if unread else out)
         self.processes.append(process)
         return process
 
@@ -186,9 +186,9 @@ class Place:
         """Start the runtime server."""
         return self.start("runtime_servers.fake")
 
-    def start_daemon(self) -> Process:
+    def start_daemon(self, unread: bool = False) -> Process:
         """Start the daemon."""
-        return self.start("kruntimes_core.apps.daemon")
+        return self.start("kruntimes_core.apps.daemon", unread=unread)
 
     async def read_member(self) -> Member | None:
         """The member as the scheduler sees it."""

@@ -16,7 +16,7 @@ from kruntimes_core.kube.errors import NotFound
 from kruntimes_core.kube.kinds import LEASE, RUN
 from kruntimes_core.kube.writes import write_event
 from kruntimes_core.model.events import Requeued
-from tests.integration.member import NAMESPACE, ApiServer, Place, until
+from tests.integration.member import NAMESPACE, ApiServer, Place, Process, until
 
 MakePlace = Callable[..., Place]
 
@@ -333,3 +333,28 @@ async def test_a_daemon_outlives_an_api_server_that_is_killed(place: Place) -> N
 
     status = await place.until_phase("api-killed", "Succeeded", "Failed", "Pending")
     assert (status["phase"], status["attempt"], status["output"]["stdout"]["tail"]) == ("Succeeded", 1, "x")
+
+
+async def test_a_log_that_is_stuck_holds_up_no_other_run_no_cancel_and_no_result(
+    make_place: MakePlace,
+) -> None:
+    place = make_place()
+    daemon = place.start_daemon(unread=True)
+    place.start_server()
+    await place.until_ready()
+    await place.give("floods", hold=True, flood=1 << 20)
+    await place.until_phase("floods", "Running")
+    await until(lambda: says(daemon, "takes nothing"), bool, "the log is stuck")
+
+    await place.give("beside", stdout="x")
+    assert (await place.until_phase("beside", "Succeeded", "Failed"))["phase"] == "Succeeded"
+    await place.client.patch(RUN.named(NAMESPACE, "floods"), {"spec": {"cancelRequested": True}})
+
+    status = await place.until_phase("floods", "Cancelled", "Failed")
+    assert status["output"]["stdout"]["bytes"] == 1 << 20
+    assert status["output"]["stdout"]["tail"] == "x" * 4096
+    await place.until_forgotten()
+
+
+async def says(process: Process, words: str) -> bool:
+    return words in process.log.read_text()
