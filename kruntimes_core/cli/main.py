@@ -37,6 +37,7 @@ VERBS = {
     "delete": "kruntimes_core.cli.delete",
     "apply": "kruntimes_core.cli.apply",
     "dev": "kruntimes_core.cli.dev",
+    "doctor": "kruntimes_core.cli.doctor",
     "completion": "kruntimes_core.cli.completion",
     "version": "kruntimes_core.cli.version",
 }

@@ -172,6 +172,15 @@ def test_a_wrong_input_is_answered_in_two_lines(
     assert done.stdout == ""
 
 
+def test_the_doctor_fails_where_no_server_answers_and_says_what_to_do(desk: Desk) -> None:
+    done = desk("doctor", "--kubeconfig", "down")
+    assert (done.returncode, done.stderr) == (1, "")
+    last = [line for line in done.stdout.splitlines() if line.startswith("fail")][-1]
+    assert "127.0.0.1:1" in last
+    assert "do: " in done.stdout.splitlines()[-1]
+    assert desk("doctor").returncode == 0
+
+
 def test_cancelling_twice_is_no_error_and_says_so(desk: Desk) -> None:
     assert desk("cancel", "there").stdout == "run.kruntimes.io/there is asked to end\n"
     assert "was asked to end before" in desk("cancel", "there").stdout
