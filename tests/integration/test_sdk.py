@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -81,6 +82,16 @@ def test_a_field_that_the_server_refuses_is_named_as_it_was_written(client: krun
     with pytest.raises(kruntimes.RunFailed, match=r"spec\.mode\.task has nothing to run") as caught:
         client.run("bash").result(BOUND)
     assert caught.value.result.reason == "SpecInvalid"
+
+
+def test_runs_that_were_waited_for_by_name_leave_no_connection_behind(dev: Dev) -> None:
+    with dev.client() as maker, dev.client() as client:
+        names = [maker.submit("bash", args=["sleep 0.5"]).name for _ in range(4)]
+        assert all(client.result(name, BOUND).succeeded for name in names)
+        for thread in threading.enumerate():
+            if thread.name == "kruntimes-watch":
+                thread.join(BOUND / 10)
+                assert not thread.is_alive(), "a watch that nobody needs goes on"
 
 
 def test_a_value_comes_back_as_the_program_left_it(client: kruntimes.Client) -> None:

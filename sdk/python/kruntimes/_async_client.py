@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import weakref
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
@@ -88,7 +89,10 @@ class AsyncClient:
         self._transport = transport
         self._delays = _flow.delays(patience)
         self._mark = os.urandom(5).hex()
-        self._watches: dict[tuple[str, str], AsyncWatch] = {}
+        self._own_watches: dict[str, AsyncWatch] = {}
+        # The watch of one Run stays while somebody has a handle of it.
+        self._watches: weakref.WeakValueDictionary[tuple[str, str], AsyncWatch]
+        self._watches = weakref.WeakValueDictionary()
         self._runtimes: set[tuple[str, str]] = set()
         self._closed = False
 
@@ -104,7 +108,7 @@ class AsyncClient:
         """Pick up a Run by its name, whoever made it; with `uid`, only if it still is that one."""
         found = await self._drive(_flow.get(namespace or self.namespace, name, self._delays, uid))
         known = _flow.reference(found)
-        watch = self._watch_of(known["namespace"], _flow.only(name))
+        watch = self._watch_of(known["namespace"], name)
         return AsyncHandle(self, watch, watch.slot(name, known["uid"]), found)
 
     async def read(self, name: str, *, namespace: str | None = None, uid: str = "") -> Run:
@@ -161,7 +165,7 @@ class AsyncClient:
     async def close(self) -> None:
         """End the watches and connections; whoever still waits gets Unreachable."""
         self._closed = True
-        for watch in list(self._watches.values()):
+        for watch in [*self._own_watches.values(), *self._watches.values()]:
             await watch.close()
         await self._transport.close()
 
@@ -179,7 +183,7 @@ class AsyncClient:
         token = os.urandom(5).hex()
         run = _flow.build_run(runtime, options, token, self._mark)
         namespace = options.get("namespace") or self.namespace
-        watch = self._watch_of(namespace, _flow.own(self._mark))
+        watch = self._own_watch(namespace)
         # Before the Run exists: nothing that the watch hears of it can then be missed.
         slot = watch.slot(run["metadata"]["name"])
         slot.followed = follow
@@ -191,20 +195,34 @@ class AsyncClient:
 
     async def _wait(self, handle: AsyncHandle, timeout: float | None) -> _flow.Object:
         watch, slot = handle._watch, handle._slot
-        fresh = watch.start(handle._found["metadata"]["resourceVersion"])
-        if not fresh and not slot.followed:
-            # The watch may be past the news of a Run that it did not follow from the beginning.
-            slot.followed = True
-            found = await self._drive(_flow.get(handle.namespace, handle.name, self._delays, handle.uid))
-            slot.take(News(handle.name, found))
-        return await watch.wait(slot, timeout)
+        async with watch.needed():
+            fresh = watch.start(handle._found["metadata"]["resourceVersion"])
+            if not fresh and not slot.followed:
+                # The watch may be past the news of a Run that it did not follow from the beginning.
+                slot.followed = True
+                found = await self._drive(_flow.get(handle.namespace, handle.name, self._delays, handle.uid))
+                slot.take(News(handle.name, found))
+            return await watch.wait(slot, timeout)
 
-    def _watch_of(self, namespace: str, selector: Mapping[str, str]) -> AsyncWatch:
-        key = (namespace, next(iter(selector.values())))
-        if key not in self._watches:
-            following = Following(_flow.runs_path(namespace), selector)
-            self._watches[key] = AsyncWatch(self._transport, self._list_all, following)
-        return self._watches[key]
+    def _own_watch(self, namespace: str) -> AsyncWatch:
+        """Return the watch of all Runs of this client; it stays for those to come."""
+        watch = self._own_watches.get(namespace)
+        if watch is None:
+            watch = self._new_watch(namespace, _flow.own(self._mark), lasting=True)
+            self._own_watches[namespace] = watch
+        return watch
+
+    def _watch_of(self, namespace: str, name: str) -> AsyncWatch:
+        """Return the watch of one Run, which all who have it now share."""
+        watch = self._watches.get((namespace, name))
+        if watch is None:
+            watch = self._new_watch(namespace, _flow.only(name), lasting=False)
+            self._watches[namespace, name] = watch
+        return watch
+
+    def _new_watch(self, namespace: str, selector: Mapping[str, str], *, lasting: bool) -> AsyncWatch:
+        following = Following(_flow.runs_path(namespace), selector)
+        return AsyncWatch(self._transport, self._list_all, following, lasting=lasting)
 
     async def _list_all(self, path: str, query: Mapping[str, str]) -> tuple[Objects, str]:
         return await self._drive(_flow.list_all(path, query, self._delays))

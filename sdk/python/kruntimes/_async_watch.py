@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from kruntimes._errors import KruntimesError, Unreachable
 from kruntimes._flow import Object
@@ -16,10 +16,17 @@ LoopSlot = Slot[asyncio.Event]
 
 
 class AsyncWatch:
-    """Follows the Runs of one selector in one namespace."""
+    """Follows the Runs of one selector in one namespace.
 
-    def __init__(self, transport: AsyncTransport, list_all: List, following: Following) -> None:
+    It ends when the last who needs it leaves, and begins again where it was for the next. A `lasting` one
+    goes on until the server ends it, since the client's next Run is likely to want it.
+    """
+
+    def __init__(
+        self, transport: AsyncTransport, list_all: List, following: Following, *, lasting: bool
+    ) -> None:
         self._transport, self._list, self._following = transport, list_all, following
+        self._lasting = lasting
         self._slots = Slots(asyncio.Event)
         self._task: asyncio.Task[None] | None = None
         self._waiting = 0
@@ -38,26 +45,37 @@ class AsyncWatch:
             self._task = asyncio.create_task(self._run(), name="kruntimes-watch")
         return fresh
 
-    async def wait(self, slot: LoopSlot, timeout: float | None) -> Object:
-        """Return the Run at its end; raises WaitTimeout when that takes longer than `timeout` seconds."""
+    @contextlib.asynccontextmanager
+    async def needed(self) -> AsyncIterator[None]:
+        """Keep it going, once it runs, for as long as the block."""
         self._waiting += 1
         try:
-            self.start(self._following.position)
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not self._lasting:
+                await self._end()
+
+    async def wait(self, slot: LoopSlot, timeout: float | None) -> Object:
+        """Return the Run at its end, if the watch runs meanwhile; raises WaitTimeout after `timeout`."""
+        try:
             async with asyncio.timeout(timeout):
                 await slot.settled.wait()
         except TimeoutError:
             raise slot.late(timeout) from None
-        finally:
-            self._waiting -= 1
         return slot.outcome()
 
     async def close(self) -> None:
         """End the watch; whoever still waits is told."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._end()
         self._slots.fail_all(Unreachable("the client was closed"))
+
+    async def _end(self) -> None:
+        # Let go of before it has ended: who comes meanwhile begins another, from where this one stopped.
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _run(self) -> None:
         """Follow for as long as anybody waits; the task's whole life."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
@@ -92,7 +93,10 @@ class Client:
         self._transport = transport
         self._delays = _flow.delays(patience)
         self._mark = os.urandom(5).hex()
-        self._watches: dict[tuple[str, str], SharedWatch] = {}
+        self._own_watches: dict[str, SharedWatch] = {}
+        # The watch of one Run stays while somebody has a handle of it.
+        self._watches: weakref.WeakValueDictionary[tuple[str, str], SharedWatch]
+        self._watches = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
         self._closed = False
         self._runtimes: set[tuple[str, str]] = set()
@@ -109,7 +113,7 @@ class Client:
         """Pick up a Run by its name, whoever made it; with `uid`, only if it still is that one."""
         found = self._drive(_flow.get(namespace or self.namespace, name, self._delays, uid))
         known = _flow.reference(found)
-        watch = self._watch_of(known["namespace"], _flow.only(name))
+        watch = self._watch_of(known["namespace"], name)
         return Handle(self, watch, watch.slot(name, known["uid"]), found)
 
     def read(self, name: str, *, namespace: str | None = None, uid: str = "") -> Run:
@@ -149,8 +153,7 @@ class Client:
 
     def keeping_watch(self, namespace: str | None, begin: Callable[[], Iterator[T]]) -> Iterator[T]:
         """Give what `begin` gives; meanwhile the watch of this client's own Runs goes on by itself."""
-        selector = _flow.own(self._mark)
-        with self._watch_of(namespace or self.namespace, selector).needed():
+        with self._own_watch(namespace or self.namespace).needed():
             yield from begin()
 
     def ask(self, request: Request) -> _flow.Object:
@@ -165,7 +168,7 @@ class Client:
         """End the watches and connections; whoever still waits gets Unreachable."""
         self._closed = True
         with self._lock:
-            watches = list(self._watches.values())
+            watches = [*self._own_watches.values(), *self._watches.values()]
         for watch in watches:
             watch.close()
         self._transport.close()
@@ -184,7 +187,7 @@ class Client:
         token = os.urandom(5).hex()
         run = _flow.build_run(runtime, options, token, self._mark)
         namespace = options.get("namespace") or self.namespace
-        watch = self._watch_of(namespace, _flow.own(self._mark))
+        watch = self._own_watch(namespace)
         # Before the Run exists: nothing that the watch hears of it can then be missed.
         slot = watch.slot(run["metadata"]["name"])
         slot.followed = follow
@@ -196,22 +199,36 @@ class Client:
 
     def _wait(self, handle: Handle, timeout: float | None) -> _flow.Object:
         watch, slot = handle._watch, handle._slot
-        fresh = watch.start(handle._found["metadata"]["resourceVersion"])
-        if not fresh and not slot.followed:
-            # The watch may be past the news of a Run that it did not follow from the beginning.
-            slot.followed = True
-            found = self._drive(_flow.get(handle.namespace, handle.name, self._delays, handle.uid))
-            slot.take(News(handle.name, found))
-        return watch.wait(slot, timeout)
+        with watch.needed():
+            fresh = watch.start(handle._found["metadata"]["resourceVersion"])
+            if not fresh and not slot.followed:
+                # The watch may be past the news of a Run that it did not follow from the beginning.
+                slot.followed = True
+                found = self._drive(_flow.get(handle.namespace, handle.name, self._delays, handle.uid))
+                slot.take(News(handle.name, found))
+            return watch.wait(slot, timeout)
 
-    def _watch_of(self, namespace: str, selector: Mapping[str, str]) -> SharedWatch:
-        key = (namespace, next(iter(selector.values())))
+    def _own_watch(self, namespace: str) -> SharedWatch:
+        """Return the watch of all Runs of this client; it stays for those to come."""
         with self._lock:
-            watch = self._watches.get(key)
+            watch = self._own_watches.get(namespace)
             if watch is None:
-                following = Following(_flow.runs_path(namespace), selector)
-                watch = self._watches[key] = SharedWatch(self._transport, self._list_all, following)
+                watch = self._new_watch(namespace, _flow.own(self._mark), lasting=True)
+                self._own_watches[namespace] = watch
             return watch
+
+    def _watch_of(self, namespace: str, name: str) -> SharedWatch:
+        """Return the watch of one Run, which all who have it now share."""
+        with self._lock:
+            watch = self._watches.get((namespace, name))
+            if watch is None:
+                watch = self._new_watch(namespace, _flow.only(name), lasting=False)
+                self._watches[namespace, name] = watch
+            return watch
+
+    def _new_watch(self, namespace: str, selector: Mapping[str, str], *, lasting: bool) -> SharedWatch:
+        following = Following(_flow.runs_path(namespace), selector)
+        return SharedWatch(self._transport, self._list_all, following, lasting=lasting)
 
     def _list_all(self, path: str, query: Mapping[str, str]) -> tuple[Objects, str]:
         return self._drive(_flow.list_all(path, query, self._delays))

@@ -21,10 +21,15 @@ ThreadSlot = Slot[threading.Event]
 
 
 class SharedWatch:
-    """Follows the Runs of one selector in one namespace."""
+    """Follows the Runs of one selector in one namespace.
 
-    def __init__(self, transport: Transport, list_all: List, following: Following) -> None:
+    It ends when the last who needs it leaves, and begins again where it was for the next. A `lasting` one
+    goes on until the server ends it, since the client's next Run is likely to want it.
+    """
+
+    def __init__(self, transport: Transport, list_all: List, following: Following, *, lasting: bool) -> None:
         self._transport, self._list, self._following = transport, list_all, following
+        self._lasting = lasting
         self._slots = Slots(threading.Event)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -48,12 +53,25 @@ class SharedWatch:
                 self._thread.start()
             return fresh
 
+    @contextlib.contextmanager
+    def needed(self) -> Iterator[None]:
+        """Keep it going, once it runs, for as long as the block."""
+        with self._lock:
+            self._waiting += 1
+        try:
+            yield
+        finally:
+            stream = None
+            with self._lock:
+                self._waiting -= 1
+                if not self._is_wanted():
+                    stream, self._stream = self._stream, None
+            if stream is not None:
+                stream.close()
+
     def wait(self, slot: ThreadSlot, timeout: float | None) -> Object:
-        """Return the Run at its end; raises WaitTimeout when that takes longer than `timeout` seconds."""
-        with self.needed():
-            self.start(self._following.position)
-            done = slot.settled.wait(timeout)
-        if not done:
+        """Return the Run at its end, if the watch runs meanwhile; raises WaitTimeout after `timeout`."""
+        if not slot.settled.wait(timeout):
             raise slot.late(timeout)
         return slot.outcome()
 
@@ -68,25 +86,14 @@ class SharedWatch:
             thread.join(CLOSE_SECONDS)
         self._slots.fail_all(Unreachable("the client was closed"))
 
-    @contextlib.contextmanager
-    def needed(self) -> Iterator[None]:
-        """Keep it going, once it runs, for as long as the block."""
-        with self._lock:
-            self._waiting += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiting -= 1
-
     def _run(self) -> None:
         """Follow for as long as anybody waits; the thread's whole life."""
         failures = 0
         while not self._closed.is_set():
             began = time.monotonic()
             try:
-                self._follow_once()
-                failures = 0 if time.monotonic() - began > 1 else failures + 1
+                asked = self._follow_once()
+                failures = 0 if asked or time.monotonic() - began > 1 else failures + 1
             except Unreachable:
                 failures += 1
             except KruntimesError as error:
@@ -96,24 +103,31 @@ class SharedWatch:
             if failures:
                 self._closed.wait(again_after(failures))
 
-    def _follow_once(self) -> None:
+    def _follow_once(self) -> bool:
+        """Read one stream to its end; True when somebody here ended it."""
         following = self._following
         if not following.position:
             found, position = self._list(following.path, following.selector)
             self._slots.tell(following.relisted(found, position))
         stream = self._transport.stream(following.request())
         with self._lock:
-            self._stream = stream
+            # Whoever wished its end while it was being opened has not seen it.
+            if self._is_wanted():
+                self._stream = stream
         try:
-            # `close` may have come while the stream was being opened, and not have seen it.
-            for line in () if self._closed.is_set() else stream:
+            for line in stream if self._stream is stream else ():
                 news = following.feed(line)
                 if news is not None:
                     self._slots.tell([news])
+            return self._stream is not stream
         finally:
             with self._lock:
                 self._stream = None
             stream.close()
+
+    def _is_wanted(self) -> bool:
+        """Tell, under the lock, whether a stream is to go on."""
+        return not self._closed.is_set() and (self._lasting or self._waiting > 0)
 
     def _rests(self) -> bool:
         """End the thread when nobody waits; what comes later is read from where it stopped."""

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -34,11 +35,17 @@ class FakeStream:
 
     def __init__(self) -> None:
         self.lines: queue.Queue[bytes | Unreachable | None] = queue.Queue()
+        self.asked = threading.Semaphore(0)
+        """Released whenever a line is asked for: those before it have then been heard."""
+        self.closed = threading.Event()
+        self.may_close = threading.Event()
+        self.may_close.set()
 
     def __iter__(self) -> "FakeStream":
         return self
 
     def __next__(self) -> bytes:
+        self.asked.release()
         item = self.lines.get(timeout=10)
         if item is None:
             raise StopIteration
@@ -47,6 +54,8 @@ class FakeStream:
         return item
 
     def close(self) -> None:
+        self.closed.set()
+        assert self.may_close.wait(10)
         self.lines.put(None)
 
 
@@ -55,12 +64,14 @@ class FakeTransport:
 
     def __init__(self, handle: Callable[[Request], Response]) -> None:
         self.requests: list[Request] = []
+        self.sent: queue.Queue[Request] = queue.Queue()
         self.opened: queue.Queue[tuple[Request, FakeStream]] = queue.Queue()
         self._handle = handle
         self._streams: list[FakeStream] = []
 
     def send(self, request: Request) -> Response:
         self.requests.append(request)
+        self.sent.put(request)
         return self._handle(request)
 
     def stream(self, request: Request) -> FakeStream:
