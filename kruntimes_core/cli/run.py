@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `krt run`."""
     parser.add_argument("source", nargs="?", metavar="FILE", help="program text; after -- come its arguments")
     parser.add_argument("--runtime", default="bash", help="Runtime whose pool runs it (default: bash)")
+    parser.add_argument("--entrypoint", help="what to enter, e.g. a file of the Run, or :FUNCTION for python")
     parser.add_argument("--name", help="name of the Run; made up when absent")
     parser.add_argument(
         "--env", action="append", default=[], metavar="NAME=VALUE", help="environment variable"
@@ -88,14 +89,14 @@ def _wait(handle: Any, live: Any) -> bool:
 
 def options_of(args: argparse.Namespace) -> Any:
     """Return the Run's options as the SDK takes them."""
-    if args.source is None and not args.rest:
+    if args.source is None and args.entrypoint is None and not args.rest:
         raise UsageError("nothing to run: name a FILE, or put a command line after --")
     options: dict[str, Any] = {}
     if args.source is not None:
         options |= {"source": read_text(args.source, "a program"), "source_path": Path(args.source).name}
     if args.rest:
         options["args"] = args.rest
-    plain = ("name", "cpu", "memory", "timeout", "priority")
+    plain = ("name", "entrypoint", "cpu", "memory", "timeout", "priority")
     options |= {key: getattr(args, key) for key in plain if getattr(args, key) is not None}
     if args.retry is not None:
         options["max_attempts"] = args.retry + 1
