@@ -42,6 +42,7 @@ FACES = {
     "get-yaml-of-events": "get events -o yaml",
     "get-yaml-of-events-of-the-other-group": "get events.events.k8s.io -o yaml",
     "events": "events",
+    "events-of-warnings": "events --types=Warning",
     "events-for-a-run": "events --for run/fresh",
     "describe-run": "describe run fresh",
     "describe-ended-run": "describe run ended",
@@ -49,6 +50,7 @@ FACES = {
     "describe-pod": "describe pod member",
     "describe-waiting-pod": "describe pod waits",
     "describe-deployment": "describe deployment web",
+    "describe-namespace": "describe namespace faces",
     "describe-others": "describe lease,configmap,secret,serviceaccount,role,rolebinding,networkpolicy",
     "explain-run": "explain run",
     "explain-run-source": "explain run.spec.source",
@@ -78,9 +80,40 @@ FACES = {
     "annotate": "annotate run fresh example.org/note=seen",
     "scale-runtime": "scale runtime bash --replicas=3",
     "scale-deployment": "scale deployment web --replicas=3",
+    "set-image": "set image deployment/web a=a:9",
+    "rollout-restart": "rollout restart deployment/web",
+    "refused-label": "label pod member bad/label/x=1",
+    "refused-name": "create namespace Bad_Name",
+    "refused-replicas": "patch deployment web --type=json "
+    '-p [{"op":"replace","path":"/spec/replicas","value":-1}]',
+    "refused-selector": "get pods --field-selector spec.foo=here",
+    "unknown-field-in-a-patch": 'patch run ended --type=merge -p {"spec":{"runtme":"other"}}',
+    "delete": "delete run fresh",
+    "delete-pod-by-force": "delete pod waits --grace-period=0 --force",
+    "delete-all": "delete runtimes --all",
     "unknown-run": "get run nobody",
     "unknown-kind": "get boats",
     "unknown-field": "explain run.spec.colour",
+}
+
+# Explanations that follow the CRDs word for word: compared where both servers are there, and never recorded.
+OF_OUR_KINDS = (
+    "explain run.spec",
+    "explain run.status",
+    "explain run.spec --recursive",
+    "explain run.status --recursive",
+    "explain runtime.spec",
+    "explain runtime.spec --recursive",
+)
+# What the embedded server cannot do, and why.
+UNSERVED = {
+    "rollout history deployment/web": "its Deployment controller makes Pods without ReplicaSets between",
+    "autoscale deployment web --max=3": "nothing here would scale anything: there are no metrics",
+    "create token robot": "it has one user, and service accounts have no tokens of their own",
+    "auth can-i create runs": "its one user may do everything, and there are no rights to ask for",
+    "auth whoami": "as above",
+    "create deployment made --image=x": "kubectl sends it in Protobuf; it says to use apply or create -f",
+    "apply --server-side -f -": "it keeps no managed fields",
 }
 
 STATUSES = {
@@ -182,11 +215,15 @@ def prepare(kubectl: Kubectl) -> None:
     assert said.count("created") == 2, said
 
 
+def answered(kubectl: Kubectl, command: str) -> str:
+    """What a command says now."""
+    return without_their_words(command, made_equal(kubectl(*command.split(" "))))
+
+
 def shown(kubectl: Kubectl) -> Iterator[tuple[str, str]]:
     """Each face as the server shows it now: its name and its text."""
     for name, command in FACES.items():
-        text = without_their_words(command, made_equal(kubectl(*command.split(" "))))
-        yield name, f"$ kubectl {command}\n{text}"
+        yield name, f"$ kubectl {command}\n{answered(kubectl, command)}"
 
 
 def main() -> None:

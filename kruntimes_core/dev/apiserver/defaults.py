@@ -60,6 +60,8 @@ def fresh(kind: str, obj: Object) -> Object:
     obj = defaulted(kind, obj)
     if kind == "Pod":
         obj = _admitted(obj)
+    if kind == "Namespace":
+        obj = _named(obj)
     if kind in _FRESH_STATUS:
         obj = obj | {"status": _FRESH_STATUS[kind]}
     if kind == "Pod" and isinstance(obj.get("spec"), dict):
@@ -84,6 +86,13 @@ def defaulted(kind: str, obj: Object) -> Object:
             spec = spec | {"template": template | {"spec": _pod_spec(template["spec"])}}
         return obj | {"spec": _DEPLOYMENT | spec}
     return obj
+
+
+def _named(namespace: Object) -> Object:
+    """A new Namespace with its name as a label, so that selectors can mean it."""
+    metadata = namespace["metadata"]
+    labels = (metadata.get("labels") or {}) | {"kubernetes.io/metadata.name": metadata["name"]}
+    return namespace | {"metadata": metadata | {"labels": labels}}
 
 
 def _admitted(pod: Object) -> Object:

@@ -11,6 +11,7 @@ from kruntimes_core.dev.apiserver.schema.structural import structural_errors
 
 GROUP, PLURAL = "apiextensions.k8s.io", "customresourcedefinitions"
 BUCKET = f"{GROUP}/{PLURAL}"
+_ESTABLISHED = "the initial names have been accepted"
 FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 
 
@@ -23,11 +24,15 @@ def established(obj: Object, time: str) -> Object:
     """A CRD at its creation: its names accepted and its kinds served at once."""
     spec = obj.get("spec") or {}
     names = spec.get("names") or {}
-    kind, plural = names.get("kind") or "", names.get("plural") or ""
+    kind = names.get("kind") or ""
     names = {"listKind": f"{kind}List", "singular": kind.lower()} | names
     conditions = [
         {"type": "NamesAccepted", "reason": "NoConflicts", "message": "no conflicts found"},
-        {"type": "Established", "reason": "InitialNamesAccepted", "message": f"{plural} are served"},
+        {
+            "type": "Established",
+            "reason": "InitialNamesAccepted",
+            "message": _ESTABLISHED,
+        },
     ]
     stored = [v.get("name") for v in spec.get("versions") or () if isinstance(v, dict) and v.get("storage")]
     status = {

@@ -214,8 +214,8 @@ def _namespace(ask: Ask, body: Object) -> str | None:
 
 
 def _unknown_fields(ask: Ask, body: Object) -> list[str]:
-    """Warnings about unknown fields, for a client that asks; an error for one that is strict."""
-    asked = ask.query.get("fieldValidation", "Ignore")
+    """Warnings about unknown fields, unless a client wants none; an error for one that is strict."""
+    asked = ask.query.get("fieldValidation") or "Warn"
     schema = ask.resource.schema
     if asked == "Ignore" or schema is None:
         return []

@@ -1,23 +1,13 @@
 """What happens to an object's metadata when it is created, changed or deleted. Pure; it never stores."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec.json import encode
 
-from kruntimes_core.dev.apiserver.errors import FieldError
 from kruntimes_core.dev.apiserver.resources import Object, Resource
 
-_SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
-_NAME_TEXT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-    "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
-_FREE_NAMES = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
 _KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-_STRINGS = ("labels", "annotations")
 
 
 @dataclass(frozen=True)
@@ -99,65 +89,6 @@ def counted(resource: Resource, old: Object, new: Object) -> Object:
         return new
     generation = int(old["metadata"].get("generation") or 0) + 1
     return new | {"metadata": new["metadata"] | {"generation": generation}}
-
-
-def metadata_errors(resource: Resource, obj: Object, old: Object | None) -> list[FieldError]:
-    """What is wrong with an object's metadata."""
-    metadata = obj["metadata"]
-    errors = [] if old is not None else _name_errors(resource, metadata["name"])
-    for key in _STRINGS:
-        errors += _string_errors(metadata.get(key), f"metadata.{key}")
-    finalizers = metadata.get("finalizers") or []
-    if not isinstance(finalizers, list) or not all(isinstance(each, str) for each in finalizers):
-        errors.append(FieldError("FieldValueInvalid", "metadata.finalizers", finalizers, "must be strings"))
-    elif old is not None and metadata.get("deletionTimestamp"):
-        added = [each for each in finalizers if each not in (old["metadata"].get("finalizers") or [])]
-        if added:
-            shown = ", ".join(f'"{each}"' for each in added)
-            text = (
-                "no new finalizers can be added if the object is being deleted, "
-                f"found new finalizers []string{{{shown}}}"
-            )
-            errors.append(FieldError("FieldValueForbidden", "metadata.finalizers", None, text))
-    return errors + _owner_errors(metadata.get("ownerReferences"))
-
-
-def _name_errors(resource: Resource, name: str) -> list[FieldError]:
-    if resource.kind in _FREE_NAMES:
-        wrong = "/" in name or "%" in name or name in (".", "..")
-        return (
-            [FieldError("FieldValueInvalid", "metadata.name", name, "may not contain '/'")] if wrong else []
-        )
-    if len(name) > 253:
-        return [FieldError("FieldValueInvalid", "metadata.name", name, "must be no more than 253 bytes")]
-    return (
-        [] if _SUBDOMAIN.match(name) else [FieldError("FieldValueInvalid", "metadata.name", name, _NAME_TEXT)]
-    )
-
-
-def _string_errors(value: Any, path: str) -> list[FieldError]:
-    if value is None:
-        return []
-    if not isinstance(value, dict):
-        return [FieldError("FieldValueInvalid", path, value, "must be a map of strings")]
-    return [
-        FieldError("FieldValueInvalid", f"{path}.{key}", text, "must be a string")
-        for key, text in value.items()
-        if not isinstance(text, str)
-    ]
-
-
-def _owner_errors(owners: Any) -> list[FieldError]:
-    if owners is None:
-        return []
-    if not isinstance(owners, list):
-        return [FieldError("FieldValueInvalid", "metadata.ownerReferences", owners, "must be a list")]
-    return [
-        FieldError("FieldValueInvalid", f"metadata.ownerReferences[{index}].{key}", "", "must not be empty")
-        for index, owner in enumerate(owners)
-        for key in ("apiVersion", "kind", "name", "uid")
-        if not isinstance(owner, dict) or not owner.get(key)
-    ]
 
 
 def deletion(resource: Resource, old: Object, grace: int | None, time: str) -> Object | None:

@@ -10,6 +10,7 @@ from kruntimes_core.clock import Clock
 from kruntimes_core.dev.apiserver import builtin, defaults, definitions, errors, objects
 from kruntimes_core.dev.apiserver.commits import Commits
 from kruntimes_core.dev.apiserver.errors import ApiError, FieldError
+from kruntimes_core.dev.apiserver.metadata_rules import metadata_errors
 from kruntimes_core.dev.apiserver.resources import Object, Registry, Resource
 from kruntimes_core.dev.apiserver.store import Entry, Event, Key, Store, encode
 
@@ -171,7 +172,7 @@ class Writes:
             new = resource.schema.normalize(new, old)
         wrong: list[FieldError] = []
         if old is None or new["metadata"] is not old["metadata"]:
-            wrong += objects.metadata_errors(resource, new, old)
+            wrong += metadata_errors(resource, new, old)
         if resource.schema is not None:
             wrong += resource.schema.errors(new, old)
         elif definitions.is_crd(resource):
