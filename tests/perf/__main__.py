@@ -21,6 +21,7 @@ from tests.perf import cpu, processes
 from tests.perf.figures import Figure, Report
 from tests.perf.load import Watcher, bare, in_flight, one_at_a_time, to_code, to_end
 from tests.perf.meter import Meter, meter_of
+from tests.perf.starting import starting
 
 WIDTH = 64
 WARM = 20
@@ -114,6 +115,8 @@ async def measure(size: Size, home: Path) -> Report:
             *await one_by_one(plane, size.alone, bound),
             *await crowded(plane, size.crowd, bound),
         ]
+        # In a thread: the watch goes on meanwhile.
+        figures += await asyncio.to_thread(starting, data / "kubeconfig")
         for name, resident in processes.memory(plane.root).items():
             figures.append(Figure(f"resident memory: {name}", "MiB", [resident]))
         figures.append(Figure("idle requests, pool of two", "1/s", [await idle_rate(meter)]))
