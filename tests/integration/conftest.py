@@ -23,6 +23,8 @@ EMBEDDED_ONLY = {
     "test_kubectl.py::test_what_only_a_program_can_send_is_answered_with_what_to_do": (
         "a real server reads protobuf of every kind"
     ),
+    "test_krt.py::test_long_output_is_shown_whole": "a real server asks a kubelet for Pods' logs",
+    "test_output.py": "a real server asks a kubelet for Pods' logs, and none answers beside it",
     "test_dev.py": "the process tree of krt dev up with its own API server in it",
 }
 
