@@ -50,6 +50,7 @@ PARAMETERS_SCHEMA: Final[Mapping[str, Any]] = {
         "flood": {"type": "integer", "minimum": 0, "description": "Bytes of 'x' on stdout."},
         "farewell": {**_TEXT, "description": "Written to stdout at the polite stop."},
         "outputs": {"type": "object", "additionalProperties": _TEXT},
+        "large_output": {"type": "integer", "minimum": 0, "description": "Letters of an output 'large'."},
         "value": {"description": "Any JSON value, returned."},
         "fail": {**_ERROR, "description": "End with this error."},
         "load_failure": {"type": "object", "description": "The program cannot be loaded."},
@@ -137,6 +138,11 @@ _PLAIN: Final = (
 )
 
 
+def _outputs(given: Mapping[str, Any]) -> Mapping[str, str]:
+    outputs: Mapping[str, str] = given.get("outputs", {})
+    return {**outputs, "large": "x" * given["large_output"]} if "large_output" in given else outputs
+
+
 def _end(given: Mapping[str, Any], value: bytes | None) -> End:
     error = None
     if fail := given.get("fail"):
@@ -153,6 +159,6 @@ def _end(given: Mapping[str, Any], value: bytes | None) -> End:
         signal=signal,
         oom_killed=given.get("oom_killed", False),
         error=error,
-        outputs=given.get("outputs", {}),
+        outputs=_outputs(given),
         value=value,
     )

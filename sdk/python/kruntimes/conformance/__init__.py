@@ -1,0 +1,1 @@
+"""The conformance suite of the runtime server protocol: checks, engine and reports; it serves nothing."""

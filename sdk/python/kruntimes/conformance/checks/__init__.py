@@ -1,0 +1,1 @@
+"""The checks, one module per group of the catalogue; importing this registers all of them."""
