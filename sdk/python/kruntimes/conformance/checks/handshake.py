@@ -81,7 +81,7 @@ async def facts_consistent(trial: Trial) -> None:
         expect(capacity.max_outstanding_runs, "capacity_model is UNKNOWN and max_outstanding_runs is zero")
 
 
-@check("HS-06", "noop")
+@check("HS-06", "noop", streams=1)
 async def offered_is_served(trial: Trial) -> None:
     key = (await trial.run("noop")).key
     can = trial.facts.can
