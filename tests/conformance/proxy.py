@@ -23,8 +23,8 @@ from runtime_servers.fake.server import FakeServer
 
 TOKEN = "a-token"
 BEARER = ("authorization", f"Bearer {TOKEN}")
-# More places than any check leaves Runs unforgotten, so that a mutant that frees none at their end is full only
-# where all are asked for.
+# More places than any check leaves Runs unforgotten: a mutant that frees none at their end is full only where
+# all are asked for.
 CAPACITY: Mapping[str, int] = {"runs": 400, "cpu": 64_000}
 
 
