@@ -7,6 +7,7 @@ PYTEST_ARGS ?=
 TEST_WORKERS ?= 2
 SIMULATE_ARGS ?=
 CHAOS_ARGS ?=
+CONFORMANCE_ARGS ?=
 BENCH_ARGS ?=
 
 PY  := $(VENV)/bin/python
@@ -19,7 +20,7 @@ DEV := $(VENV)/.ready-to-develop
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-api cluster-binaries check format proto proto-image simulate chaos bench dist clean
+.PHONY: help demo test test-api cluster-binaries check format proto proto-image simulate chaos conformance bench dist clean
 
 help: ## Show what there is to type.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ simulate: $(DEV) ## Run 2,000 seeded histories of the real rules on a model of t
 
 chaos: $(DEV) ## Kill, stop and pause real processes under load; count what was lost.
 	@$(PY) -m tests.chaos $(CHAOS_ARGS)
+
+conformance: $(DEV) ## Judge bash, python and fake by the protocol's suite, and the suite by broken servers.
+	@$(PY) -m tests.conformance $(CONFORMANCE_ARGS)
 
 bench: $(DEV) ## Measure it beside a bare client that makes the same writes; API=real: on a real kube-apiserver.
 	@$(PY) -m $(if $(filter real,$(API)),tests.cluster.lane --module )tests.perf $(BENCH_ARGS)

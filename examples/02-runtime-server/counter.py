@@ -1,6 +1,7 @@
 """A whole runtime server: a Run's source is a text, and the server counts its words; it starts no process."""
 
 import asyncio
+import json
 import logging
 
 from kruntimes.runtime.v1.capabilities_pb2 import (
@@ -18,6 +19,10 @@ from kruntimes.runtime.v1.types_pb2 import (
 )
 from kruntimes.server import STDOUT, Description, End, Execution, LoadFailure, StartedRun, serve
 
+SETTINGS = {
+    "properties": {"seconds_per_line": {"type": "number", "minimum": 0}},
+    "additionalProperties": False,
+}
 PLACES = ResourceDescriptor(name="runs", unit=RESOURCE_UNIT_COUNT, enforcement=RESOURCE_ENFORCEMENT_ACCOUNTED)
 
 
@@ -32,6 +37,7 @@ class WordCounter:
             workload=WorkloadCapability(task=True, sources=[SOURCE_KIND_INLINE, SOURCE_KIND_WORKSPACE]),
         ),
         capacity={"runs": 4},
+        parameters_schema=json.dumps(SETTINGS),
     )
 
     def configure(self, config: object) -> None:
@@ -42,7 +48,8 @@ class WordCounter:
 
     async def start(self, run: StartedRun) -> Execution:
         """Load the program; from here on the Run is ours until `wait` returns."""
-        return Counting(run, text_of(run.spec))
+        settings = json.loads(run.spec.parameters_json or "{}")
+        return Counting(run, text_of(run.spec), settings.get("seconds_per_line", 0))
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -51,9 +58,10 @@ class WordCounter:
 class Counting:
     """One Run under way."""
 
-    def __init__(self, run: StartedRun, text: str) -> None:
+    def __init__(self, run: StartedRun, text: str, pause: float) -> None:
         self._run = run
         self._text = text
+        self._pause = pause
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -69,12 +77,19 @@ class Counting:
         self._run.running()
         words = 0
         for line in self._text.splitlines():
-            if self._stopped.is_set():
-                return End(signal=15)
             words += len(line.split())
-            await asyncio.sleep(0)
+            if await self._stopped_meanwhile():
+                return End(signal=15)
         self._run.write(STDOUT, f"{words} words\n".encode())
-        return End(exit_code=0, outputs={"words": str(words)})
+        return End(exit_code=0 if words else 1, outputs={"words": str(words)})
+
+    async def _stopped_meanwhile(self) -> bool:
+        """Pause between two lines; true when a stop came."""
+        try:
+            async with asyncio.timeout(self._pause):
+                return await self._stopped.wait()
+        except TimeoutError:
+            return False
 
 
 def text_of(spec: RunSpec) -> str:

@@ -94,13 +94,19 @@ MUTANTS = (
         "FO-05",
         "FO-06",
         "FO-11",
-        why="all four forget and start again",
+        "ST-06",
+        why="all of them forget and start again",
     ),
     _mutant(starting.NoTombstoneForUnseen, "FO-06"),
     _mutant(
         starting.CapacityKept, "FO-08", "ST-19", why="ST-19 fills a server that still holds a Run of its own"
     ),
-    _mutant(starting.TombstoneOfOneAttempt, "FO-11"),
+    _mutant(
+        starting.TombstoneOfOneAttempt,
+        "FO-11",
+        "ST-06",
+        why="both forget a higher attempt and start a lower one",
+    ),
     _mutant(telling.ResumeSkipsAByte, "OU-03"),
     _mutant(telling.EndMiscounts, "OU-05"),
     _mutant(telling.NoEndMarkers, "OU-06"),

@@ -34,7 +34,10 @@ def pytest_collection_modifyitems(
     if not config.getoption("--kr-fixtures"):
         raise pytest.UsageError("--kr-endpoint and --kr-launch need --kr-fixtures FILE")
     suite = Suite.from_parent(session, name="conformance", nodeid="conformance")
-    items.extend(suite.collect())
+    checks = list(suite.collect())
+    # Said here, since no file was collected that would have: pytest counts what it is told of.
+    config.hook.pytest_collectreport(report=pytest.CollectReport(suite.nodeid, "passed", None, [*checks]))
+    items.extend(checks)
 
 
 class Suite(pytest.Collector):

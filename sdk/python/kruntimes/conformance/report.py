@@ -8,7 +8,7 @@ from typing import Final
 
 from google.protobuf import json_format
 
-from kruntimes.conformance.catalogue import Check, profile_of
+from kruntimes.conformance.catalogue import Check, all_checks, profile_of
 from kruntimes.runtime.v1.runtime_service_pb2 import HandshakeResponse
 
 PROFILES: Final = ("core", "standard", "delegated", "function", "prepare", "artifact")
@@ -63,14 +63,26 @@ class Report:
         return len(self.of(verdict))
 
     def reached(self) -> list[str]:
-        """Profiles of which checks passed and none failed, each in words with what was left out."""
+        """Profiles that are offered, judged whole, and without a failure; with what was not run."""
         found = []
+        judged = {one.check.id for one in self.outcomes}
         for profile in PROFILES:
+            written = {one.id for one in all_checks().values() if one.code and profile_of(one) == profile}
             tally = Counter(one.verdict for one in self.outcomes if profile_of(one.check) == profile)
-            if tally[Verdict.PASSED] and not tally[Verdict.FAILED]:
+            if (
+                self._offers(profile)
+                and written <= judged
+                and tally[Verdict.PASSED]
+                and not tally[Verdict.FAILED]
+            ):
                 left = f" ({tally[Verdict.NOT_RUN]} not run)" if tally[Verdict.NOT_RUN] else ""
                 found.append(f"{profile}{left}")
         return found
+
+    def _offers(self, profile: str) -> bool:
+        """Standard is Watch, ReadOutput and Drain together."""
+        can = self.hello.capabilities
+        return profile != "standard" or all(can.HasField(name) for name in ("watch", "output", "drain"))
 
     def badge(self) -> str:
         """One line that says what this server reaches."""

@@ -76,7 +76,10 @@ async def lower_attempt(trial: Trial) -> None:
     higher = trial.key(attempt=2)
     lower = trial.key(higher.run_uid, attempt=1)
     await trial.run("noop", higher)
-    await trial.refused("StartRun", trial.request(trial.spec("noop"), lower), "ABORTED")
+    request = trial.request(trial.spec("noop"), lower)
+    await trial.refused("StartRun", request, "ABORTED")
+    await trial.forget(higher)
+    await trial.refused("StartRun", request, "ABORTED")
 
 
 @check("ST-07", "sleep_60", runs=2)
