@@ -80,7 +80,9 @@ async def test_a_run_that_cannot_go_says_why(
     await make_run(client, namespace, "first")
     await runs.until(lambda: runs.status("first").get("phase") == "Scheduled")
     await make_run(client, namespace, "second")
-    want = {"nowhere": "NoSuchRuntime", "huge": "NeverFits", "second": "NoRoom"}
+    await make_runtime(client, namespace, "empty")
+    await make_run(client, namespace, "alone", runtime="empty")
+    want = {"nowhere": "NoSuchRuntime", "huge": "NeverFits", "second": "NoRoom", "alone": "NoReadyMember"}
     await runs.until(lambda: {name: runs.status(name).get("reason") for name in want} == want)
     assert all(runs.status(name)["phase"] == "Pending" and runs.status(name)["message"] for name in want)
 
