@@ -121,6 +121,8 @@ def _present(values: Object) -> dict[str, Any]:
 def _file(path: str, content: str | bytes) -> dict[str, str]:
     if isinstance(content, str):
         return {"path": path, "text": content}
+    if not isinstance(content, bytes | bytearray):
+        raise TypeError(f"the file {path!r} is given as {type(content).__name__}; it takes text or bytes")
     return {"path": path, "base64": base64.b64encode(content).decode()}
 
 

@@ -211,6 +211,10 @@ def no_script(cluster: testing.Cluster) -> object:
     return cluster.client().run("bash", source="echo")
 
 
+def an_odd_file(cluster: testing.Cluster) -> object:
+    return cluster.client().run("python", files={"x": 3})  # type: ignore[dict-item]
+
+
 WRONG: dict[Callable[[testing.Cluster], object], tuple[type[Exception], str]] = {
     no_such_argument: (TypeError, "double: too many positional arguments"),
     a_lock: (kruntimes.CannotSend, "the arguments of give cannot be pickled: .*lock"),
@@ -224,6 +228,7 @@ WRONG: dict[Callable[[testing.Cluster], object], tuple[type[Exception], str]] = 
     no_flight: (ValueError, "in_flight must be at least 1, not 0"),
     an_odd_map: (TypeError, "map has no option 'workers'; it has as_completed"),
     no_value: (kruntimes.RunFailed, "not one of the server `python`"),
+    an_odd_file: (TypeError, "the file 'x' is given as int; it takes text or bytes"),
     no_script: (LookupError, 'cluster.script\\("bash"'),
 }
 
