@@ -17,6 +17,7 @@ from kruntimes._errors import Unreachable
 from kruntimes._follow import Following, News
 from kruntimes._identity import Identity
 from kruntimes._models import Result, Run, RunOptions
+from kruntimes._spec import build_run
 from kruntimes._wire import AsyncTransport, Flow, Pause, Request
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class AsyncClient:
 
     async def _create(self, runtime: str, options: RunOptions, *, follow: bool) -> AsyncHandle:
         token = os.urandom(5).hex()
-        run = _flow.build_run(runtime, options, token, self._mark)
+        run = build_run(runtime, options, token, self._mark)
         namespace = options.get("namespace") or self.namespace
         watch = self._own_watch(namespace)
         # Before the Run exists: nothing that the watch hears of it can then be missed.

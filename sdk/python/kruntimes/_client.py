@@ -15,6 +15,7 @@ from kruntimes._errors import NotConfigured, Unreachable
 from kruntimes._follow import Following, News
 from kruntimes._identity import Identity
 from kruntimes._models import Result, Run, RunOptions
+from kruntimes._spec import build_run
 from kruntimes._watch import SharedWatch, ThreadSlot
 from kruntimes._wire import Flow, Pause, Request, Stream, Transport
 
@@ -185,7 +186,7 @@ class Client:
 
     def _create(self, runtime: str, options: RunOptions, *, follow: bool) -> Handle:
         token = os.urandom(5).hex()
-        run = _flow.build_run(runtime, options, token, self._mark)
+        run = build_run(runtime, options, token, self._mark)
         namespace = options.get("namespace") or self.namespace
         watch = self._own_watch(namespace)
         # Before the Run exists: nothing that the watch hears of it can then be missed.

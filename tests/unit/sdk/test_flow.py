@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import pytest
 from kruntimes import _errors as errors
 from kruntimes import _flow as flow
+from kruntimes import _spec as spec
 from kruntimes._models import Raised, RunOptions
 from kruntimes._wire import Flow, Pause, Request, Response, error_of
 
@@ -68,14 +69,14 @@ BUILT: dict[str, tuple[RunOptions, dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("options", "want"), BUILT.values(), ids=BUILT)
 def test_a_run_is_built(options: RunOptions, want: dict[str, Any]) -> None:
-    run = flow.build_run("bash", options, "token")
+    run = spec.build_run("bash", options, "token")
     assert run["spec"] == {"runtime": "bash", **want}
     assert run["metadata"] == {"name": "bash-token"}
 
 
 def test_a_named_run_carries_its_token_aside() -> None:
-    run = flow.build_run("bash", {"name": "mine", "labels": {"a": "b"}}, "token")
-    want = {"name": "mine", "annotations": {flow.SUBMISSION: "token"}, "labels": {"a": "b"}}
+    run = spec.build_run("bash", {"name": "mine", "labels": {"a": "b"}}, "token")
+    want = {"name": "mine", "annotations": {spec.SUBMISSION: "token"}, "labels": {"a": "b"}}
     assert run["metadata"] == want
 
 
@@ -84,10 +85,10 @@ DURATIONS = {2: "2s", 0.25: "250ms", 1.5: "1500ms", 0.00001: "1ms", 0: "0s", "1m
 
 @pytest.mark.parametrize(("value", "want"), DURATIONS.items())
 def test_a_duration_is_written(value: str | float, want: str) -> None:
-    assert flow.duration(value) == want
+    assert spec.duration(value) == want
 
 
-RUN = flow.build_run("bash", {}, "token")
+RUN = spec.build_run("bash", {}, "token")
 CREATED = make_run("bash-token")
 THERE = refusal(409, "AlreadyExists", "exists")
 
@@ -112,9 +113,9 @@ def test_a_run_whose_answer_was_lost_is_found_again(first: Response | Exception)
 
 
 def test_a_named_run_is_known_by_its_note_and_not_by_its_name() -> None:
-    run = flow.build_run("bash", {"name": "mine"}, "token")
+    run = spec.build_run("bash", {"name": "mine"}, "token")
     ours, theirs = make_run("mine"), make_run("mine")
-    ours["metadata"]["annotations"] = {flow.SUBMISSION: "token"}
+    ours["metadata"]["annotations"] = {spec.SUBMISSION: "token"}
     made, _ = drive(flow.create("default", run, "token", DELAYS), LOST, THERE, answer(ours))
     assert made == ours
     with pytest.raises(errors.Conflict):
@@ -288,4 +289,4 @@ def test_an_end_has_its_error_and_its_words(
 
 def test_an_option_that_there_is_not_is_refused_by_name() -> None:
     with pytest.raises(TypeError, match="'timout'"):
-        flow.build_run("bash", {"timout": 5}, "token")  # type: ignore[typeddict-unknown-key]
+        spec.build_run("bash", {"timout": 5}, "token")  # type: ignore[typeddict-unknown-key]
