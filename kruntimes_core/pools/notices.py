@@ -17,7 +17,7 @@ def _about(pool: Pool) -> Subject:
 
 def made(pool: Pool) -> Notice:
     """Return that the pool was made."""
-    message = f"Made Deployment {pool.deployment} for {pool.replicas} members"
+    message = f"Made Deployment {pool.deployment}; members wanted: {pool.replicas}"
     return Notice(_about(pool), "Make", "PoolMade", message)
 
 
@@ -25,7 +25,7 @@ def changed(pool: Pool, stored: Object, wanted: Object) -> Notice:
     """Return what became of a pool that was not as its Runtime wants it."""
     before, after = (each["spec"].get("replicas") for each in (stored, wanted))
     if before != after:
-        return Notice(_about(pool), "Scale", "PoolScaled", f"Scaled from {before} to {after} members")
+        return Notice(_about(pool), "Scale", "PoolScaled", f"Members wanted: {after}, formerly {before}")
     message = f"Changed Deployment {pool.deployment}; members are replaced where their template is another"
     return Notice(_about(pool), "Change", "PoolChanged", message)
 

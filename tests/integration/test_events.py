@@ -104,7 +104,7 @@ async def test_a_pool_tells_of_its_changes_and_of_members_that_leave(
     await events.until(lambda: "PoolMade" in told(events, "Runtime", "bash"))
     await client.patch(RUNTIME.named(namespace, "bash"), {"spec": {"replicas": 3}})
     await events.until(lambda: "PoolScaled" in told(events, "Runtime", "bash"))
-    assert told(events, "Runtime", "bash")["PoolScaled"]["message"] == "Scaled from 1 to 3 members"
+    assert told(events, "Runtime", "bash")["PoolScaled"]["message"] == "Members wanted: 3, formerly 1"
     for name in ("a", "b"):
         await announce(client, member(namespace, name))
     await events.until(lambda: told(events, "Runtime", "bash").get("MemberAppeared", {}).get("count") == 2)

@@ -17,7 +17,7 @@ def pool(**changes: Any) -> Pool:
 def test_a_change_of_size_is_told_as_one() -> None:
     deployment = {"spec": {"replicas": 2, "template": {}}}
     scaled = changed(pool(), deployment, {"spec": {"replicas": 5}})
-    assert (scaled.reason, scaled.message) == ("PoolScaled", "Scaled from 2 to 5 members")
+    assert (scaled.reason, scaled.message) == ("PoolScaled", "Members wanted: 5, formerly 2")
     assert changed(pool(), deployment, {"spec": {"replicas": 2}}).reason == "PoolChanged"
 
 
