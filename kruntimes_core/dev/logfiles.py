@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 async def keep_bounded(layout: Layout) -> None:
     """Look after all logs until cancelled."""
+    for part in (*layout.logs.glob("*.log.part"), *layout.pods.glob("*/*.log.part")):
+        part.unlink(missing_ok=True)  # of a process that was killed at it
     while True:
         for path in layout.logs.glob("*.log"):
             put_aside(path, LIMIT_BYTES)
@@ -26,14 +28,23 @@ async def keep_bounded(layout: Layout) -> None:
         await asyncio.sleep(CHECK_SECONDS)
 
 
+def former_of(path: Path) -> Path:
+    """Return where the former self of a log is kept."""
+    return path.with_name(f"{path.name}.1")
+
+
+def part_of(path: Path) -> Path:
+    """Return what is there only while a log is put aside."""
+    return path.with_name(f"{path.name}.part")
+
+
 def put_aside(path: Path, limit: int) -> None:
     """Copy a log longer than `limit` to its former self's place, and begin it anew.
 
-    Writers keep their open file: all of them append, so they go on at its new end. Whoever follows it sees
-    that the former self is another one, and that only when both are as they will be.
+    Writers keep their open file: all of them append, so they go on at its new end. Whoever follows it sees by
+    the part that it is happening, and by another former self that it has happened.
     """
-    former = path.with_name(f"{path.name}.1")
-    part = path.with_name(f"{path.name}.part")
+    former, part = former_of(path), part_of(path)
     try:
         if path.stat().st_size > limit:
             shutil.copyfile(path, part)

@@ -10,9 +10,11 @@ from kruntimes_core.dev.apiserver.errors import ApiError, bad_request
 from kruntimes_core.dev.apiserver.requests import Ask
 from kruntimes_core.dev.apiserver.resources import Object
 from kruntimes_core.dev.apiserver.store import Store
+from kruntimes_core.dev.logfiles import former_of, part_of
 
 _CHUNK = 256 * 1024
 _LOOK_EVERY = 0.2
+_LOOK_AGAIN = 0.01
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 
 
@@ -38,14 +40,15 @@ class PodLogs:
         end = ask.number("limitBytes")
         response = web.StreamResponse(headers=_TEXT)
         await response.prepare(request)
-        start = await self._copy(response, path, start, end)
         if ask.flag("follow") and end is None:
             await self._follow(response, _Place(path, start, former), pod)
+        else:
+            await self._copy(response, path, start, end)
         await response.write_eof()
         return response
 
-    async def _copy(self, response: web.StreamResponse, path: Path, start: int, limit: int | None) -> int:
-        """Send what the file holds from here on; returns where it ended."""
+    async def _copy(self, response: web.StreamResponse, path: Path, start: int, limit: int | None) -> None:
+        """Send what the file holds from here on."""
         while limit is None or limit > 0:
             chunk = await asyncio.to_thread(_read, path, start, min(_CHUNK, limit or _CHUNK))
             if not chunk:
@@ -53,7 +56,6 @@ class PodLogs:
             await response.write(chunk)
             start += len(chunk)
             limit = None if limit is None else limit - len(chunk)
-        return start
 
     async def _follow(self, response: web.StreamResponse, place: "_Place", pod: Object) -> None:
         metadata = pod["metadata"]
@@ -61,14 +63,21 @@ class PodLogs:
             entry = self._store.get("/pods", (metadata["namespace"], metadata["name"]))
             here = entry is not None and entry.obj["metadata"]["uid"] == metadata["uid"]
             running = here and entry is not None and _runs(entry.obj)
-            if (former := _former(place.path)) != place.former:
-                # It was put aside and begun anew: first the rest of what it was.
-                await self._copy(response, _aside(place.path), place.start, None)
+            chunk = await asyncio.to_thread(_read, place.path, place.start, _CHUNK)
+            # After the read, since what was read is of this log only if nobody began it anew meanwhile.
+            if part_of(place.path).exists():
+                await asyncio.sleep(_LOOK_AGAIN)
+            elif (former := _former(place.path)) != place.former:
+                # First the rest of what it was.
+                await self._copy(response, former_of(place.path), place.start, None)
                 place.start, place.former = 0, former
-            place.start = await self._copy(response, place.path, place.start, None)
-            if not running:
+            elif chunk:
+                await response.write(chunk)
+                place.start += len(chunk)
+            elif not running:
                 return
-            await asyncio.sleep(_LOOK_EVERY)
+            else:
+                await asyncio.sleep(_LOOK_EVERY)
 
 
 @dataclass
@@ -77,18 +86,15 @@ class _Place:
 
     path: Path
     start: int
-    former: int
+    former: tuple[int, int]
 
 
-def _aside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.1")
-
-
-def _former(path: Path) -> int:
+def _former(path: Path) -> tuple[int, int]:
     try:
-        return _aside(path).stat().st_ino
+        found = former_of(path).stat()
     except FileNotFoundError:
-        return 0
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns
 
 
 def _runs(pod: Object) -> bool:
