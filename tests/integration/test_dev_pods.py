@@ -95,7 +95,7 @@ def cluster(dev: Dev) -> Iterator[Cluster]:
         cluster = Cluster(dev, client)
         yield cluster
         for deployment in cluster.get(DEPLOYMENTS)["items"]:
-            if deployment["metadata"]["name"] != "kruntimes-bash":
+            if deployment["metadata"]["name"] not in ("kruntimes-bash", "kruntimes-python"):
                 cluster.delete(f"{DEPLOYMENTS}/{deployment['metadata']['name']}")
         for pod in cluster.pods():
             # With its Deployment it may have gone meanwhile.
@@ -105,7 +105,8 @@ def cluster(dev: Dev) -> Iterator[Cluster]:
 
 
 def make_pod(name: str, script: str, **more: Any) -> dict[str, Any]:
-    container = {"name": "main", "command": ["bash", "-c", script], **more.pop("container", {})}
+    main = {"name": "main", "image": "none", "command": ["bash", "-c", script]}
+    container = {**main, **more.pop("container", {})}
     spec = {"containers": [container], "terminationGracePeriodSeconds": 5, **more}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
