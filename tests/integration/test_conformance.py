@@ -2,12 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from kruntimes.conformance.pack import read_pack
+from kruntimes.conformance.processes import bearing
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +51,38 @@ def test_the_word_counter_passes_core(tmp_path: Path) -> None:
     assert verdicts.count("passed") >= 50
     badge = run(*suite, "badge", str(report), folder=tmp_path)
     assert badge.stdout.startswith("kruntimes conformance: core | example.kruntimes.counter 1.0")
+
+
+def test_a_pass_that_is_stopped_leaves_no_server_behind(tmp_path: Path) -> None:
+    launch = f"{sys.executable} -m runtime_servers.fake"
+    pack = str(ROOT / "runtime_servers" / "fake" / "fixtures.yaml")
+    suite = (sys.executable, "-m", "kruntimes.conformance", "run", "--launch", launch, "--fixtures", pack)
+    folders = {
+        **os.environ,
+        "TMPDIR": tempfile.mkdtemp(prefix="kr-"),
+    }  # short: a socket's path holds 107 bytes
+    process = subprocess.Popen(suite, cwd=ROOT, env=folders, stderr=subprocess.PIPE, text=True)
+    try:
+        began = wait_for(lambda: list(Path(folders["TMPDIR"]).glob("kr-conf-*/s.sock")))
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=BOUND)
+    finally:
+        process.kill()
+
+    assert process.returncode == 2
+    assert said == "kruntimes-conformance: stopped before the end; nothing was judged\n"
+    assert bearing(str(began[0])) == []
+    assert os.listdir(folders["TMPDIR"]) == []
+    os.rmdir(folders["TMPDIR"])
+
+
+def wait_for(look: Callable[[], list[Path]]) -> list[Path]:
+    """What there is as soon as there is something; bounded."""
+    until = time.monotonic() + BOUND
+    while not (found := look()):
+        assert time.monotonic() < until, "nothing came"
+        time.sleep(0.02)
+    return found
 
 
 def test_each_check_is_a_test_of_pytest(tmp_path: Path) -> None:

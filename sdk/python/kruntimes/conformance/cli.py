@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from kruntimes.conformance.catalogue import all_checks, profile_of
 from kruntimes.conformance.client import Settings
 from kruntimes.conformance.engine import NoServer, Options, run_suite
 from kruntimes.conformance.faces import explanation, junit, table
-from kruntimes.conformance.pack import FIXTURES, NEEDED, BadPack, read_pack
+from kruntimes.conformance.pack import FIXTURES, NEEDED, BadPack, Pack, read_pack
 from kruntimes.conformance.report import PROFILES, Report
 from kruntimes.conformance.target import Launching, Target, given
 
@@ -28,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.command(arguments)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print(f"{PROGRAM}: stopped before the end; nothing was judged", file=sys.stderr)
+        return 2
     except (Mistake, BadPack, NoServer, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
@@ -92,12 +96,20 @@ def _run(arguments: argparse.Namespace) -> int:
         calls=Settings(arguments.timeout_scale, not arguments.no_repeat),
     )
     pack = read_pack(arguments.fixtures)
-    report = asyncio.run(run_suite(target_of(arguments), pack, options))
+    report = asyncio.run(_pass(target_of(arguments), pack, options))
     if not report.outcomes:
         raise Mistake("no check is like that; `kruntimes-conformance list` lists them")
     print("\n".join(table(report, arguments.verbose)))
     _write(report, arguments.json, arguments.junit)
     return 1 if report.surprises else 0
+
+
+async def _pass(target: Target, pack: Pack, options: Options) -> Report:
+    """One pass, that ends what it started also when it is told to stop by SIGTERM, as by Ctrl-C."""
+    this = asyncio.current_task()
+    if this is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    return await run_suite(target, pack, options)
 
 
 def target_of(arguments: argparse.Namespace) -> Target:
