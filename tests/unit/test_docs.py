@@ -62,3 +62,9 @@ def test_a_manifest_on_a_page_is_the_one_that_is_tried(page: str) -> None:
     (block,) = [body for kind, body in BLOCK.findall((ROOT / page).read_text()) if kind == "yaml"]
 
     assert yaml.safe_load(block) == yaml.safe_load((ROOT / MANIFESTS[page]).read_text())
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [page.name.partition("-")[0] for page in (ROOT / "docs/adr").glob("*.md")]
+
+    assert len(numbers) == len(set(numbers))
