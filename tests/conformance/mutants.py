@@ -25,6 +25,7 @@ def _mutant(kind: type[Proxy], *checks: str, why: str = "") -> Mutant:
 
 MUTANTS = (
     _mutant(telling.InstanceChanges, "HS-02"),
+    _mutant(telling.RecoveryPretended, "HS-07"),
     _mutant(telling.OtherInstanceShown, "HS-13"),
     _mutant(telling.StatusRevisionFalls, "HL-05"),
     _mutant(
@@ -55,6 +56,8 @@ MUTANTS = (
     _mutant(starting.RefusalRemembered, "ST-20"),
     _mutant(telling.TimesOutOfOrder, "LC-01"),
     _mutant(telling.WrongExitCode, "LC-02"),
+    _mutant(telling.SignalShownAsCode, "LC-03"),
+    _mutant(telling.AdviceMissing, "LC-04"),
     _mutant(telling.TerminalChanges, "LC-05"),
     _mutant(telling.RevisionStays, "LC-07"),
     _mutant(telling.ResultBeforeTheEnd, "LC-08"),
@@ -107,6 +110,7 @@ MUTANTS = (
         "ST-06",
         why="both forget a higher attempt and start a lower one",
     ),
+    _mutant(telling.BytesMadeText, "OU-02", "OU-03", why="OU-03 reads on in the middle of the same bytes"),
     _mutant(telling.ResumeSkipsAByte, "OU-03"),
     _mutant(telling.EndMiscounts, "OU-05"),
     _mutant(telling.NoEndMarkers, "OU-06"),
@@ -116,9 +120,12 @@ MUTANTS = (
         starting.TimeLimitIgnored, "TI-01", "TI-02", "TI-04", why="one clock holds all limits of execution"
     ),
     _mutant(starting.DaemonTimeoutIgnored, "TI-08"),
+    _mutant(telling.EverythingFree, "RC-01"),
+    _mutant(starting.UnknownResourceTaken, "RC-04", "ST-20", why="ST-20 takes it as one of its refusals"),
     _mutant(starting.FullTakesMore, "RC-02", "RC-05", why="RC-05 is the same with many callers at once"),
     _mutant(starting.NeverFitsIsFull, "RC-03"),
     _mutant(starting.DrainTakesRuns, "DR-01"),
+    _mutant(telling.DrainedWithoutAdvice, "DR-03"),
     _mutant(telling.OpenSocket, "SE-01"),
     _mutant(starting.TokenIgnored, "SE-03"),
     _mutant(telling.UnlistedCode, "RO-08"),

@@ -9,7 +9,7 @@ import grpc.aio
 from kruntimes.runtime.v1 import runtime_service_pb2 as rpc
 from kruntimes.runtime.v1 import types_pb2 as pb
 
-from tests.conformance.proxy import BEARER, Proxy, refuse
+from tests.conformance.proxy import BEARER, CAPACITY, Proxy, refuse
 
 STOP = rpc.FORGET_MODE_STOP
 
@@ -225,6 +225,14 @@ class NeverFitsIsFull(Proxy):
             if error.code() is grpc.StatusCode.OUT_OF_RANGE:
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "does not fit")
             await refuse(context, error)
+
+
+class UnknownResourceTaken(Proxy):
+    async def StartRun(self, request: Any, context: Any) -> Any:
+        requests = request.spec.resources.requests
+        for name in [name for name in requests if name not in CAPACITY]:
+            del requests[name]
+        return await self.pass_on("StartRun", request, context)
 
 
 class DrainTakesRuns(Proxy):

@@ -86,6 +86,41 @@ class TimesOutOfOrder(Retold):
             run.end_time.seconds = run.accept_time.seconds - 1
 
 
+class SignalShownAsCode(Retold):
+    def retell(self, run: pb.Run) -> None:
+        if run.result.exit.HasField("signal"):
+            run.result.exit.code = 128 + run.result.exit.signal
+
+
+class AdviceMissing(Retold):
+    def retell(self, run: pb.Run) -> None:
+        if run.result.error.kind == pb.ERROR_KIND_USER_INPUT:
+            run.result.error.retry = pb.RETRY_ADVICE_UNSPECIFIED
+
+
+class DrainedWithoutAdvice(Retold):
+    def retell(self, run: pb.Run) -> None:
+        if run.result.error.reason == "DRAINED":
+            run.result.error.retry = pb.RETRY_ADVICE_NEVER
+
+
+class EverythingFree(Proxy):
+    async def GetServerStatus(self, request: Any, context: Any) -> Any:
+        answer = await self.pass_on("GetServerStatus", request, context)
+        answer.status.capacity.available.update(answer.status.capacity.total)
+        return answer
+
+
+class RecoveryPretended(Proxy):
+    async def RecoverRun(self, request: Any, context: Any) -> Any:
+        try:
+            return await self.ask("RecoverRun", request, context)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return rpc.RecoverRunResponse(run=pb.Run(key=request.key))
+            await refuse(context, error)
+
+
 class ZeroAfterStopIsSuccess(Retold):
     def retell(self, run: pb.Run) -> None:
         exited = run.result.exit
@@ -231,6 +266,14 @@ class ResumeSkipsAByte(Proxy):
         async for part in self.stream("ReadOutput", request, context):
             if skip and part.HasField("chunk"):
                 part.chunk.data = part.chunk.data[1:]
+            yield part
+
+
+class BytesMadeText(Proxy):
+    async def ReadOutput(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        async for part in self.stream("ReadOutput", request, context):
+            if part.HasField("chunk"):
+                part.chunk.data = part.chunk.data.decode(errors="replace").encode()
             yield part
 
 
