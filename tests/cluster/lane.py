@@ -1,8 +1,8 @@
 """The lane of the real API server: builds it and runs a program where it leaves nothing; it tests nothing.
 
 The program (pytest, unless `--module NAME` comes first) and all processes it starts live in network, PID and
-mount namespaces of their own, with temporary
-files in memory. When the first of them ends, however it ends, the kernel ends the others: nothing is left.
+mount namespaces of their own, with temporary files in memory. When the first of them ends, however it ends,
+the kernel ends the others: nothing is left.
 """
 
 import fcntl
@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from kruntimes_core.dev.processes import die_with_parent
 from tests.cluster import binaries
 
 # The program that serves the API in place of the embedded server; tests and `krt dev up` look here.
@@ -36,18 +37,25 @@ def own_namespaces() -> list[str]:
 
 
 def run(arguments: list[str]) -> int:
-    """Build, make the namespaces and run the program in them; returns its exit code."""
+    """Build, and run the program in namespaces; returns its exit code."""
     try:
         binaries.build()
     except binaries.CannotBuild as error:
         return refuse(str(error))
+    return enter(arguments)
+
+
+def enter(arguments: list[str]) -> int:
+    """Make the namespaces and run the program in them; returns its exit code."""
     command = own_namespaces()
     if not command:
         return refuse("this user may not make namespaces with `unshare`; be root, or allow user namespaces")
     # Short, since sockets lie below it.
     with tempfile.TemporaryDirectory(prefix="kr-") as folder:
         inside = [sys.executable, "-m", "tests.cluster.lane", INSIDE, folder, *arguments]
-        with subprocess.Popen([*command, *inside]) as process:
+        # Nothing may stay when this is killed; it is one thread, and what is called takes no lock.
+        dying = die_with_parent(signal.SIGKILL)
+        with subprocess.Popen([*command, *inside], preexec_fn=dying) as process:  # noqa: PLW1509
             # Ctrl-C reaches pytest by itself, and what it ends with counts.
             signal.signal(signal.SIGINT, lambda *_: None)
             return process.wait()

@@ -1,4 +1,4 @@
-"""Which integration tests are about the embedded API server alone, and why; all others run on both."""
+"""Which integration tests are about one of the two API servers alone, and why; the others are about both."""
 
 import pytest
 
@@ -29,16 +29,22 @@ EMBEDDED_ONLY = {
 }
 
 
-def why_embedded_only(nodeid: str) -> str | None:
-    """Return why a test is of no use against a real server; None when it is."""
+REAL_ONLY = {
+    "test_real_apiserver.py": "what etcd does, and more Runs than make test takes the time for",
+    "test_cluster_lane.py::test_a_killed_server_takes_all_its_programs_along": "the programs that are it",
+}
+
+
+def reason_to_skip(nodeid: str) -> str | None:
+    """Return why a test says nothing about the selected server; None when it does."""
     name = nodeid.rpartition("/")[2].partition("[")[0]
-    return EMBEDDED_ONLY.get(name) or EMBEDDED_ONLY.get(name.partition("::")[0])
+    listed, server = (EMBEDDED_ONLY, "embedded") if is_real() else (REAL_ONLY, "real")
+    reason = listed.get(name) or listed.get(name.partition("::")[0])
+    return reason and f"about the {server} API server alone: {reason}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if not is_real():
-        return
     for item in items:
-        reason = why_embedded_only(item.nodeid)
+        reason = reason_to_skip(item.nodeid)
         if reason is not None:
-            item.add_marker(pytest.mark.skip(reason=f"about the embedded API server alone: {reason}"))
+            item.add_marker(pytest.mark.skip(reason=reason))
