@@ -100,18 +100,37 @@ BY_CODE: Mapping[int, type[ApiError]] = {
 }
 
 
+class Cause(msgspec.Struct):
+    """What is wrong with one field."""
+
+    field: str = ""
+
+
+class Details(msgspec.Struct):
+    """The part of a Status that names fields."""
+
+    causes: list[Cause] | None = None
+
+
 class Status(msgspec.Struct):
     """The part of a Kubernetes Status that decides which error it is."""
 
     code: int = 0
     reason: str = ""
     message: str = ""
+    details: Details | None = None
+
+    def is_about_another(self) -> bool:
+        """Whether a patch was refused because it named the UID of another object: a precondition."""
+        causes = (self.details and self.details.causes) or ()
+        return any(cause.field == "metadata.uid" for cause in causes)
 
 
 def from_status(status: Status, retry_after: float | None = None) -> ApiError:
     """Name the error a Status tells of: its reason decides, then its code."""
     fallback = BY_CODE.get(status.code, ServerFault)
-    return BY_REASON.get(status.reason, fallback)(
+    kind = Conflict if status.is_about_another() else BY_REASON.get(status.reason, fallback)
+    return kind(
         status.message or f"the API server answered {status.code}", status.code, status.reason, retry_after
     )
 

@@ -25,6 +25,7 @@ EMBEDDED_ONLY = {
     ),
     "test_krt.py::test_long_output_is_shown_whole": "a real server asks a kubelet for Pods' logs",
     "test_output.py": "a real server asks a kubelet for Pods' logs, and none answers beside it",
+    "test_wheel.py": "installs from a package index, which the lane has no way to",
     "test_dev.py": "the process tree of krt dev up with its own API server in it",
 }
 

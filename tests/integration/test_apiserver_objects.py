@@ -205,6 +205,17 @@ async def test_server_side_apply_is_said_to_be_missing(api: Api) -> None:
     assert "no server-side apply" in apply.body["message"]
 
 
+async def test_a_patch_may_name_the_very_object_it_is_for(api: Api) -> None:
+    uid = (await api.create(RUNS, make_run("very"))).body["metadata"]["uid"]
+    assert (
+        await api.merge(f"{RUNS}/very", {"metadata": {"uid": uid}, "spec": {"priority": 1}})
+    ).status == 200
+    other = await api.merge(f"{RUNS}/very", {"metadata": {"uid": "another"}, "spec": {"priority": 2}})
+    assert (other.status, other.body["details"]["causes"][0]["field"]) == (422, "metadata.uid")
+    assert 'metadata.uid: Invalid value: "another": field is immutable' in other.body["message"]
+    assert (await api.get(f"{RUNS}/very")).body["spec"]["priority"] == 1
+
+
 async def test_delete_asks_for_the_very_object(api: Api) -> None:
     made = await api.create(RUNS, make_run("gone"))
     uid = made.body["metadata"]["uid"]

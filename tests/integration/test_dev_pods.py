@@ -127,7 +127,8 @@ def test_a_pod_runs_and_its_program_sees_what_kubernetes_gives(cluster: Cluster)
     mounts = [{"name": "run", "mountPath": "/run/x"}, {"name": "token", "mountPath": SERVICE_ACCOUNT}]
     container = {"env": [{"name": "WHERE", "value": "/run/x"}], "volumeMounts": mounts}
     volumes = [{"name": "run", "emptyDir": {"medium": "Memory"}}, TOKEN]
-    pod = cluster.create(PODS, make_pod("sees", script, volumes=volumes, container=container))
+    account = {"serviceAccountName": "default"}
+    pod = cluster.create(PODS, make_pod("sees", script, volumes=volumes, container=container, **account))
     eventually(lambda: cluster.ready() == 1, "the Pod is ready")
     where = cluster.dev.layout.volume(pod["metadata"]["uid"], "run", memory=True)
     eventually(lambda: "default" in cluster.log(pod, "main"), "the program has told")
@@ -138,6 +139,7 @@ def test_sidecars_start_first_and_end_last(cluster: Cluster) -> None:
     mounts = [{"name": "run", "mountPath": "/run/x"}]
     sidecar = {
         "name": "side",
+        "image": "none",
         "restartPolicy": "Always",
         "command": [
             "bash",

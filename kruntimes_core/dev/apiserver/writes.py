@@ -161,7 +161,10 @@ class Writes:
             raise errors.invalid(resource.group, resource.kind, place.name, [wrong])
         uid = metadata.get("uid")
         if uid and uid != old["metadata"]["uid"]:
-            raise place.conflict(_uid_text(uid, old["metadata"]["uid"]))
+            if options.put:
+                raise place.conflict(_uid_text(uid, old["metadata"]["uid"]))
+            wrong = FieldError("FieldValueInvalid", "metadata.uid", uid, "field is immutable")
+            raise errors.invalid(resource.group, resource.kind, place.name, [wrong])
         if version and version != old["metadata"]["resourceVersion"]:
             raise place.conflict()
 

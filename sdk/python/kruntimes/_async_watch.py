@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from kruntimes._errors import KruntimesError, Unreachable
 from kruntimes._flow import Object
-from kruntimes._follow import Following, Slot, Slots, again_after
+from kruntimes._follow import Following, Slot, Slots, again_after, may_pass
 from kruntimes._wire import AsyncTransport
 
 List = Callable[[str, Mapping[str, str]], Awaitable[tuple[list[Object], str]]]
@@ -86,10 +86,11 @@ class AsyncWatch:
             try:
                 await self._follow_once()
                 failures = 0 if clock() - began > 1 else failures + 1
-            except Unreachable:
-                failures += 1
             except KruntimesError as error:
-                self._slots.fail_all(error)
+                if may_pass(error):
+                    failures += 1
+                else:
+                    self._slots.fail_all(error)
             if not self._waiting:
                 return  # what comes later is read from where it stopped
             await asyncio.sleep(again_after(failures))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from kruntimes._errors import ApiError, KruntimesError, NotFound, WaitTimeout
-from kruntimes._flow import ended, waits_for
+from kruntimes._errors import ApiError, KruntimesError, NotFound, Unreachable, WaitTimeout
+from kruntimes._flow import LATER, ended, waits_for
 from kruntimes._wire import Request
 
 # The server ends a watch after this; one that nobody needs any more ends by itself then.
@@ -166,6 +166,11 @@ class Slots(Generic[S]):
         """Tell all of them that nothing more will be learned."""
         for slot in list(self._slots.values()):
             slot.fail(error)
+
+
+def may_pass(error: KruntimesError) -> bool:
+    """Tell whether a watch that failed so may be opened later: the API server is away, or on its way."""
+    return isinstance(error, Unreachable) or (isinstance(error, ApiError) and error.status in LATER)
 
 
 def again_after(failures: int) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from kruntimes._errors import KruntimesError, Unreachable
 from kruntimes._flow import Object
-from kruntimes._follow import Following, Slot, Slots, again_after
+from kruntimes._follow import Following, Slot, Slots, again_after, may_pass
 from kruntimes._wire import Stream, Transport
 
 CLOSE_SECONDS = 5.0
@@ -94,10 +94,11 @@ class SharedWatch:
             try:
                 asked = self._follow_once()
                 failures = 0 if asked or time.monotonic() - began > 1 else failures + 1
-            except Unreachable:
-                failures += 1
             except KruntimesError as error:
-                self._slots.fail_all(error)
+                if may_pass(error):
+                    failures += 1
+                else:
+                    self._slots.fail_all(error)
             if self._rests():
                 return
             if failures:

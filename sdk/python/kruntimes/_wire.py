@@ -110,5 +110,7 @@ def error_of(response: Response) -> ApiError:
     if response.status in (400, 413, 422):
         first = causes[0] if causes else {}
         rule, about = str(first.get("message") or message), str(first.get("field") or "")
+        if about == "metadata.uid":  # how a patch is refused that was meant for another object of that name
+            return Conflict(message, response.status, reason)
         return Refused(message, response.status, reason, rule=rule, field=about)
     return kinds.get(response.status, ApiError)(message, response.status, reason)

@@ -102,6 +102,13 @@ async def test_each_status_becomes_our_error(api: FakeApi, client: Client, name:
     assert caught.value.code == code
 
 
+async def test_a_patch_meant_for_another_object_is_a_conflict(api: FakeApi, client: Client) -> None:
+    body = status(422, "Invalid") | {"details": {"causes": [{"field": "metadata.uid"}]}}
+    api.answers.append(("PATCH", 422, body, {}))
+    with pytest.raises(errors.Conflict):
+        await client.patch(RUN.named("n", "r"), {"metadata": {"uid": "another"}})
+
+
 async def test_a_request_turned_away_is_sent_again_when_told(api: FakeApi, client: Client) -> None:
     api.answers.append(("GET", 429, status(429, "TooManyRequests"), {"Retry-After": "0"}))
     await client.list(RUN)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from kruntimes._errors import Unreachable
+from kruntimes._errors import KruntimesError
 from kruntimes._wire import Request, Response
 
 
@@ -34,7 +34,7 @@ class FakeStream:
     """A watch that a test speaks into; None ends it, an error breaks it."""
 
     def __init__(self) -> None:
-        self.lines: queue.Queue[bytes | Unreachable | None] = queue.Queue()
+        self.lines: queue.Queue[bytes | KruntimesError | None] = queue.Queue()
         self.asked = threading.Semaphore(0)
         """Released whenever a line is asked for: those before it have then been heard."""
         self.closed = threading.Event()
@@ -49,7 +49,7 @@ class FakeStream:
         item = self.lines.get(timeout=10)
         if item is None:
             raise StopIteration
-        if isinstance(item, Unreachable):
+        if isinstance(item, KruntimesError):
             raise item
         return item
 

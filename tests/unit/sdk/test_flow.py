@@ -166,6 +166,7 @@ ERRORS = {
     "not allowed": (refusal(403, "Forbidden", "m"), errors.Forbidden),
     "not known": (refusal(401, "Unauthorized", "m"), errors.Forbidden),
     "taken": (refusal(409, "AlreadyExists", "m"), errors.Conflict),
+    "meant for another": (refusal(422, "Invalid", "m", causes=[{"field": "metadata.uid"}]), errors.Conflict),
     "against a rule": (refusal(422, "Invalid", "m"), errors.Refused),
     "too large": (refusal(413, "RequestEntityTooLarge", "m"), errors.Refused),
     "something else": (Response(418, b"a teapot"), errors.ApiError),

@@ -73,6 +73,31 @@ def test_a_wait_that_was_given_up_ends_the_watch_and_the_next_goes_on_from_there
         assert waiting.result().phase == "Succeeded"
 
 
+def test_a_watch_outlives_an_api_server_that_comes_up_again(
+    client: kruntimes.Client, server: Server, transport: FakeTransport
+) -> None:
+    server.runs["theirs"] = make_run("theirs", "7", "Running")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.result, "theirs", PATIENCE)
+        _, stream = transport.opened.get(timeout=PATIENCE)
+        stream.lines.put(kruntimes.ApiError("not all paths are there yet", 503))
+        _, stream = transport.opened.get(timeout=PATIENCE)
+        stream.lines.put(server.end("theirs"))
+        assert waiting.result().succeeded
+
+
+def test_a_watch_that_is_not_allowed_is_told_to_who_waits(
+    client: kruntimes.Client, server: Server, transport: FakeTransport
+) -> None:
+    server.runs["theirs"] = make_run("theirs", "7", "Running")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.result, "theirs", PATIENCE)
+        _, stream = transport.opened.get(timeout=PATIENCE)
+        stream.lines.put(kruntimes.Forbidden("no", 403))
+        with pytest.raises(kruntimes.Forbidden):
+            waiting.result()
+
+
 def test_the_clients_own_runs_share_one_watch_one_after_the_other(
     client: kruntimes.Client, server: Server, transport: FakeTransport
 ) -> None:
