@@ -26,6 +26,7 @@ from kruntimes_core.dev.processes import die_with_parent
 from kruntimes_core.kube.client import Client, Request
 from kruntimes_core.kube.errors import AlreadyExists, ApiError
 from tests.cluster import binaries
+from tests.cluster.node import Node
 
 LOOPBACK = "127.0.0.1"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -198,10 +199,6 @@ async def until_served(client: Client, path: str) -> None:
             await asyncio.sleep(POLL_SECONDS)
 
 
-class Ended(Exception):
-    """One of the programs has ended by itself, or the end was asked for."""
-
-
 async def watch_over(programs: "list[subprocess.Popen[bytes]]", stop: asyncio.Event) -> None:
     """Return when a program has ended or the end was asked for."""
     while not stop.is_set() and all(program.poll() is None for program in programs):
@@ -230,12 +227,27 @@ async def serve(place: Place, crds: Path | None) -> int:
         preparing.result()
         write_kubeconfig(place.data, identity, address)
         print(f"ready {address}", flush=True)
-    await watching
+    await with_node(place, identity, from_files([inner]), watching)
     if not stop.is_set():
         tell_why(programs, place.own)
     for program in reversed(programs):
         end(program)
     return 0 if stop.is_set() else 1
+
+
+async def with_node(
+    place: Place, identity: Identity, access: ClusterAccess, watching: "asyncio.Task[None]"
+) -> None:
+    """Wait for the end; until then be the node too, where `krt dev` runs Pods over this data."""
+    if os.environ.get("KRUNTIMES_DEV_DATA") != str(place.data):
+        await watching
+        return
+    async with Client(access, "kruntimes-node") as client:
+        node = asyncio.create_task(Node(client, identity, place.data / "pods").run())
+        await asyncio.wait((watching, node), return_when=asyncio.FIRST_COMPLETED)
+        if not node.cancel():
+            node.result()
+        await asyncio.gather(node, watching, return_exceptions=True)
 
 
 def tell_why(programs: "list[subprocess.Popen[bytes]]", logs: Path) -> None:
