@@ -47,7 +47,8 @@ def remedy(error: BaseException) -> str:
 
 
 def _refused(error: Refused) -> str:
-    if "selector" in str(error) or "requirement" in str(error):
+    # The last are the words of a real API server, which do not say what they are about.
+    if any(word in str(error) for word in ("selector", "requirement", ", expected: ")):
         return "a selector is written as -l NAME=VALUE, NAME!=VALUE, 'NAME in (A, B)', or several with commas"
     fitting = [field for field in FIELDS if field in error.field]
     return FIELDS[max(fitting, key=len)] if fitting else ""
