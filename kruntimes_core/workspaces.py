@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Workspaces:
         os.makedirs(root, mode=0o711, exist_ok=True)
         self.root = os.path.realpath(root)
         self._root_fd = os.open(self.root, _DIRECTORY)
+        self._standing = threading.Lock()
 
     def close(self) -> None:
         """Let go of the root; the directories stay."""
@@ -76,6 +78,7 @@ class Workspaces:
         One of that name that is there already is replaced: it was never handed over, or who had it is gone.
         """
         _check_name(name)
+        self._stand()
         filling = f"{FILLING}{secrets.token_hex(8)}"
         os.mkdir(filling, 0o700, dir_fd=self._root_fd)
         try:
@@ -103,6 +106,18 @@ class Workspaces:
     def names(self) -> frozenset[str]:
         """The directories of Runs, half-made and half-removed ones included; `remove` takes each of them."""
         return frozenset(filter(_OURS.fullmatch, os.listdir(self._root_fd)))
+
+    def _stand(self) -> None:
+        """Make the root anew if a program has removed it: that is to harm no Run but its own."""
+        with self._standing:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(self.root, follow_symlinks=False), os.fstat(self._root_fd)):
+                    return
+            os.makedirs(self.root, mode=0o711, exist_ok=True)
+            anew = os.open(self.root, _DIRECTORY)
+            # The number stays, so that a thread that is at work with it finds a root and no stranger's file.
+            os.dup2(anew, self._root_fd, inheritable=False)
+            os.close(anew)
 
     def _remove_tree(self, name: str) -> None:
         """Remove a tree of any depth: each directory met moves up to the root first, so nothing recurses."""

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from yaml import YAMLError
 
 HELP = "create the objects of a manifest, or change them to what it says"
+# A field that there is not is a mistake: a limit that was meant and misspelt is no small matter.
+STRICT = {"fieldValidation": "Strict"}
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -46,7 +48,7 @@ def _apply(client: Any, manifest: dict[str, Any]) -> str:
         live = client.ask(Request("GET", path))
     except NotFound:
         try:
-            client.ask(Request("POST", place.path(namespace), body=to_json(with_record(manifest))))
+            client.ask(Request("POST", place.path(namespace), STRICT, to_json(with_record(manifest))))
             return f"{object_name(manifest)} created"
         except Conflict:
             # Somebody was quicker, or our own first try whose answer was lost.
@@ -54,7 +56,7 @@ def _apply(client: Any, manifest: dict[str, Any]) -> str:
     patch = patch_for(live, manifest)
     if not patch:
         return f"{object_name(manifest)} unchanged"
-    client.ask(Request("PATCH", path, body=to_json(patch), content_type=MERGE_PATCH))
+    client.ask(Request("PATCH", path, STRICT, to_json(patch), MERGE_PATCH))
     return f"{object_name(manifest)} configured"
 
 

@@ -1,7 +1,7 @@
 """Which changes of a Run are worth an Event for people, and what it says; it writes none. Pure.
 
-Nothing on the ordinary way of a Run is: one that waits no longer than a moment and whose program ends, well
-or badly, leaves no Event.
+Nothing on the ordinary way of a Run is: one that waits for room, however long the queue, and whose program
+ends, well or badly, leaves no Event.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def notice_of(run: Run, event: Event) -> Notice | None:
     """Return what is to be told once the event is written into the Run's status, if anything."""
     about = Subject("Run", run.namespace, run.name, run.uid)
     match event:
-        case Held(reason, message):
+        case Held(reason, message) if reason != Reason.NO_ROOM:
             return Notice(about, "Hold", reason, message, reason in _FOR_A_PERSON)
         case HandedBack(reason, message):
             return Notice(about, "HandBack", reason, message)

@@ -1,6 +1,7 @@
 """A runtime server of local programs in any language: puts slots and launcher together; holds no rule."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,8 +121,17 @@ class LocalServer:
 
     def check(self, spec: RunSpec) -> None:
         """Refuse what no slot could ever run."""
+        self._stand()
         admit(spec, self._roots)
         self._language.command(spec)
+
+    def _stand(self) -> None:
+        """End, to be started anew, once a program has removed the directory all slots are in."""
+        if os.path.exists(f"{self._state}/lock"):
+            return
+        log.critical("%s was removed, perhaps by a Run; ending, so that it is made anew", self._state)
+        signal.raise_signal(signal.SIGTERM)
+        raise Refusal(Code.UNAVAILABLE, "NOT_READY", "The directory of the slots was removed.")
 
     async def start(self, run: StartedRun) -> LocalRun:
         """Begin a Run in a slot."""

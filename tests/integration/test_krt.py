@@ -277,3 +277,9 @@ def test_a_run_without_its_runtime_is_told_to_wait_for_it(call: Krt) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130
+
+
+def test_a_run_that_removes_every_workspace_harms_only_itself(call: Krt) -> None:
+    call("run", "--", "rm -rf ../../kruntimes-workspaces", code=125)
+
+    assert call("run", "--", "echo after").stdout == "after\n"

@@ -185,3 +185,20 @@ def test_what_a_server_keeps_beside_the_runs_is_not_ours(workspaces: Workspaces)
 
 def test_split_path_gives_the_parts() -> None:
     assert split_path("a/./b//c") == (b"a", b"b", b"c")
+
+
+@pytest.mark.parametrize("gone", ["removed", "moved away"])
+def test_a_root_that_a_program_took_away_is_made_anew(tmp_path: Path, gone: str) -> None:
+    root = tmp_path / "pod" / "workspaces"
+    workspaces = Workspaces(str(root))
+    if gone == "removed":
+        root.rmdir()
+        root.parent.rmdir()
+    else:
+        root.rename(tmp_path / "elsewhere")
+
+    made = workspaces.fill("uid-1", [File("a", b"x")])
+
+    assert Path(made, "a").read_bytes() == b"x"
+    assert workspaces.names() == {"uid-1"}
+    workspaces.close()

@@ -23,6 +23,7 @@ from tests.builders import at, make_run
 
 NOW = at(0).wall
 QUIET: dict[str, Event] = {
+    "its wait for room": Held(Reason.NO_ROOM, "m"),
     "its assignment": Assigned(Assignment("a", "u", "i"), NOW),
     "its delivery": Delivered(NOW),
     "its start": Started(NOW),
@@ -39,7 +40,7 @@ def test_nothing_is_told_of_the_ordinary_way_of_a_run(event: Event) -> None:
 
 
 TOLD: dict[str, tuple[Event, tuple[str, str, bool]]] = {
-    "that it waits for room": (Held(Reason.NO_ROOM, "m"), ("Hold", "NoRoom", False)),
+    "that it waits for a member": (Held(Reason.NO_READY_MEMBER, "m"), ("Hold", "NoReadyMember", False)),
     "that it waits for a person": (Held(Reason.NEVER_FITS, "m"), ("Hold", "NeverFits", True)),
     "that a member handed it back": (
         HandedBack(Reason.SERVER_FULL, "m", NOW),
