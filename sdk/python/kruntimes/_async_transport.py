@@ -15,6 +15,8 @@ from kruntimes._wire import Request, Response, error_of
 from kruntimes.kubeconfig import ClusterAccess
 
 CONNECTIONS = 16
+# Of the loop, in which connections that were closed or broken off let go of their sockets.
+CLOSING_TURNS = 3
 # One line of a watch is one whole object: two payloads in base64 and more.
 LINE_BYTES = 1 << 22
 BROKEN = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
@@ -58,8 +60,8 @@ class AsyncHttpTransport:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
-            # One turn of the loop, in which connections that were broken off are closed.
-            await asyncio.sleep(0)
+            for _ in range(CLOSING_TURNS):
+                await asyncio.sleep(0)
 
     def _begin(
         self, request: Request, timeout: aiohttp.ClientTimeout
