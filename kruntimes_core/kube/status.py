@@ -86,7 +86,14 @@ def _waiting(not_before: datetime | None, excluded: tuple[str, ...], queued: dat
 
 
 def _ended(ending: Ending, now: datetime) -> Fields:
-    times = {"delivered": ending.delivered, "started": ending.started, "ended": ending.ended, "stored": now}
+    # The server's clock told the end and ours tells now: what is stored has ended before all the same.
+    stored = max(now, ending.ended or now)
+    times = {
+        "delivered": ending.delivered,
+        "started": ending.started,
+        "ended": ending.ended,
+        "stored": stored,
+    }
     measured = {
         "exitCode": ending.exit_code,
         "signal": ending.signal,

@@ -80,9 +80,11 @@ async def test_a_fault_of_the_disk_is_the_members(preparation: Preparation, tmp_
     for path in tmp_path.iterdir():
         path.rmdir()
     tmp_path.rmdir()
+    tmp_path.write_text("where the root should be")
 
     outcome = await preparation.fill(order({}))
 
+    tmp_path.unlink()
     tmp_path.mkdir()
     assert isinstance(outcome, Broken)
 
