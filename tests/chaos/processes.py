@@ -9,14 +9,14 @@ from pathlib import Path
 from kruntimes_core.dev.proc import descendants
 
 ROLES = {
-    "daemon": "kruntimes_core.apps.daemon",
-    "server": "runtime_servers.bash",
-    "scheduler": "kruntimes_core.apps.scheduler",
-    "controller": "kruntimes_core.apps.controller",
-    "apiserver": "kruntimes_core.dev.apiserver",
+    "kruntimes_core.apps.daemon": "daemon",
+    "runtime_servers.bash": "server",
+    "kruntimes_core.apps.scheduler": "scheduler",
+    "kruntimes_core.apps.controller": "controller",
+    "kruntimes_core.dev.apiserver": "apiserver",
+    "tests.cluster.apiserver": "apiserver",
 }
-REAL_SERVER = {"tests.cluster.apiserver": "apiserver"}
-"""What starts a real API server in place of the embedded one."""
+"""By the module that a process runs; the last starts a real API server in place of the embedded one."""
 PROGRAMS = ("etcd", "kube-apiserver")
 """What it starts; their names are their roles."""
 
@@ -68,8 +68,7 @@ def marking(directory: str) -> list[int]:
 
 def _role(argv: list[str]) -> str | None:
     if argv[1:2] == ["-m"]:
-        modules = {module: role for role, module in ROLES.items()} | REAL_SERVER
-        return modules.get(argv[2])
+        return ROLES.get(argv[2])
     name = os.path.basename(argv[0]) if argv else ""
     return name if name in PROGRAMS else None
 
